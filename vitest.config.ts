@@ -25,7 +25,10 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'], pool: 'threads', maxWorkers: 2 } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['packages/*/test/**/*.test.ts'], pool: 'threads', maxWorkers: 2 },
+      },
       {
         extends: true,
         test: {

@@ -19,7 +19,8 @@ function innerEnvironment() {
   const kept = /^npm_config_(cache|registry|userconfig|globalconfig|.*auth.*|.*proxy.*|cafile)$/i;
   return Object.fromEntries(
     Object.entries(process.env).filter(
-      ([name]) => kept.test(name) || !/^npm_(config|lifecycle|package)_|^npm_(command|execpath|node_execpath)$/i.test(name),
+      ([name]) =>
+        kept.test(name) || !/^npm_(config|lifecycle|package)_|^npm_(command|execpath|node_execpath)$/i.test(name),
     ),
   );
 }
