@@ -1,0 +1,187 @@
+/**
+ * What a partition knows of its idempotent producers, so that a batch that is sent again is not appended again.
+ *
+ * A batch of a known producer and epoch must begin where the last one ended. One of a new epoch must begin at 0
+ * (KIP-360), and so must one of a producer that is not known here: state that was lost, or forgotten after
+ * `expirationMs`, is told to the producer (`UNKNOWN_PRODUCER_ID`) and never silently begun anew, for the batches it
+ * sends again may be in the log. It answers by taking a new epoch.
+ *
+ * The state is derived from the log: `loadSnapshot` plus `apply` of every later batch gives the state at the end.
+ * Producers expire by the broker's clock, never by the timestamps of their records: a producer that sends old data is
+ * not an old producer. After a replay, of which the log keeps no broker time, a producer counts as just active.
+ *
+ * Invariant: `endOffset` is the offset after the last applied batch, and the state is that of all batches below it.
+ */
+import { assert, MillraceError } from '@millrace/base';
+import type { AppendOrigin, ProducerBatch } from './producer-batch.js';
+import { ProducerEntry, sequenceDistance } from './producer-entry.js';
+import type { ProducerSnapshot } from './producer-snapshot.js';
+
+export interface ProducerStateOptions {
+  /** For messages: `orders-3`. */
+  readonly partitionName: string;
+  readonly expirationMs: number;
+  /** Beyond this many producers the ones that were silent longest are forgotten before their time. */
+  readonly maxProducers?: number;
+}
+
+/** Some 20 MB in the worst case. */
+const defaultMaxProducers = 50_000;
+
+/** The offsets a batch got when it was appended the first time. */
+export interface DuplicateBatch {
+  readonly kind: 'duplicate';
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly maxTimestamp: number;
+}
+
+export type ProducerCheck = { readonly kind: 'append' } | DuplicateBatch;
+
+const append: ProducerCheck = { kind: 'append' };
+
+export class ProducerState {
+  readonly #partitionName: string;
+  readonly #maxProducers: number;
+  readonly #entries = new Map<number, ProducerEntry>();
+  #expirationMs: number;
+  #endOffset = 0;
+  #leaderEpoch = -1;
+
+  constructor(options: ProducerStateOptions) {
+    this.#partitionName = options.partitionName;
+    this.#expirationMs = options.expirationMs;
+    this.#maxProducers = options.maxProducers ?? defaultMaxProducers;
+  }
+
+  get producerCount(): number {
+    return this.#entries.size;
+  }
+
+  get endOffset(): number {
+    return this.#endOffset;
+  }
+
+  setExpirationMs(expirationMs: number): void {
+    this.#expirationMs = expirationMs;
+  }
+
+  /**
+   * Whether a batch is to be appended, or was before. Throws what a producer must know; changes nothing. An append of
+   * several batches of one producer must check and apply them one by one.
+   */
+  check(batch: ProducerBatch, origin: AppendOrigin): ProducerCheck {
+    if (batch.producerId < 0 || origin === 'replica') return append;
+    const entry = this.#entries.get(batch.producerId);
+    if (entry !== undefined && batch.producerEpoch < entry.epoch) throw this.#fenced(batch, entry);
+    if (origin === 'coordinator' || batch.isControl) return append;
+    if (entry === undefined) {
+      if (batch.baseSequence !== 0) throw this.#unknownProducer(batch);
+      return append;
+    }
+    if (batch.producerEpoch > entry.epoch) {
+      if (batch.baseSequence !== 0) throw this.#outOfOrder(batch, 'a new epoch begins at sequence 0');
+      return append;
+    }
+    const duplicate = entry.find(batch.baseSequence, batch.lastSequence);
+    if (duplicate !== undefined) {
+      const { firstSequence, lastSequence, lastOffset, timestampMs } = duplicate;
+      const baseOffset = lastOffset - sequenceDistance(firstSequence, lastSequence);
+      return { kind: 'duplicate', baseOffset, lastOffset, maxTimestamp: timestampMs };
+    }
+    if (batch.baseSequence !== entry.nextSequence) throw this.#gap(batch, entry);
+    return append;
+  }
+
+  /** Notes a batch that was appended, or is replayed, at its offsets; `nowMs` is the broker's wall clock. */
+  apply(batch: ProducerBatch, nowMs: number): void {
+    assert(
+      batch.baseOffset >= this.#endOffset,
+      `batch ${batch.baseOffset} is below ${this.#endOffset}, applied before`,
+    );
+    this.#endOffset = batch.lastOffset + 1;
+    this.#leaderEpoch = batch.leaderEpoch;
+    if (batch.producerId < 0) return;
+    let entry = this.#entries.get(batch.producerId);
+    if (entry === undefined) {
+      if (this.#entries.size >= this.#maxProducers) this.#forgetSilent();
+      entry = new ProducerEntry(batch.producerId, batch.producerEpoch, nowMs);
+      this.#entries.set(batch.producerId, entry);
+    }
+    entry.apply(batch, nowMs);
+  }
+
+  /** Forgets producers that were silent for longer than they are remembered; returns how many. */
+  expire(nowMs: number): number {
+    const before = this.#entries.size;
+    for (const entry of this.#entries.values()) {
+      if (nowMs - entry.lastActivityMs > this.#expirationMs) this.#entries.delete(entry.producerId);
+    }
+    return before - this.#entries.size;
+  }
+
+  /** The state now, which is that at `endOffset`. */
+  snapshot(): ProducerSnapshot {
+    return { offset: this.#endOffset, leaderEpoch: this.#leaderEpoch, entries: [...this.#entries.values()] };
+  }
+
+  /** Starts anew from a snapshot; the batches from its offset on are to be applied next. */
+  loadSnapshot(snapshot: ProducerSnapshot): void {
+    this.clear(snapshot.offset);
+    this.#leaderEpoch = snapshot.leaderEpoch;
+    for (const entry of snapshot.entries) this.#entries.set(entry.producerId, entry);
+  }
+
+  /** Starts anew with nothing; the batches from `endOffset` on are to be applied next. */
+  clear(endOffset: number): void {
+    this.#entries.clear();
+    this.#endOffset = endOffset;
+    this.#leaderEpoch = -1;
+  }
+
+  /** Makes room for a sixteenth at a time: finding the silent ones looks at all. */
+  #forgetSilent(): void {
+    const bySilence = [...this.#entries.values()].sort((a, b) => a.lastActivityMs - b.lastActivityMs);
+    const count = Math.ceil(this.#maxProducers / 16);
+    for (const entry of bySilence.slice(0, count)) this.#entries.delete(entry.producerId);
+  }
+
+  #fenced(batch: ProducerBatch, entry: ProducerEntry): MillraceError {
+    return new MillraceError(
+      'INVALID_PRODUCER_EPOCH',
+      `${this.#name(batch)} uses epoch ${batch.producerEpoch}, but epoch ${entry.epoch} has written here: another ` +
+        'instance of this producer has taken over. Close this one',
+    );
+  }
+
+  #unknownProducer(batch: ProducerBatch): MillraceError {
+    return new MillraceError(
+      'UNKNOWN_PRODUCER_ID',
+      `${this.#name(batch)} is not known and begins at sequence ${batch.baseSequence}: it was silent for so long that ` +
+        'it was forgotten, or batches before this one never arrived. Take a new epoch and begin at sequence 0',
+    );
+  }
+
+  #gap(batch: ProducerBatch, entry: ProducerEntry): MillraceError {
+    if (entry.isForgotten(batch.baseSequence, batch.lastSequence)) {
+      return new MillraceError(
+        'DUPLICATE_SEQUENCE_NUMBER',
+        `${this.#name(batch)} sent sequence ${batch.baseSequence} to ${batch.lastSequence} again: it is in the log, ` +
+          'but so long ago that its offset is no longer remembered. Count it as sent',
+      );
+    }
+    return this.#outOfOrder(batch, `sequence ${entry.nextSequence} is next`);
+  }
+
+  #outOfOrder(batch: ProducerBatch, expectation: string): MillraceError {
+    return new MillraceError(
+      'OUT_OF_ORDER_SEQUENCE_NUMBER',
+      `${this.#name(batch)} sent sequence ${batch.baseSequence} to ${batch.lastSequence} in epoch ` +
+        `${batch.producerEpoch}, but ${expectation}: a batch before this one is missing`,
+    );
+  }
+
+  #name(batch: ProducerBatch): string {
+    return `${this.#partitionName}: producer ${batch.producerId}`;
+  }
+}
