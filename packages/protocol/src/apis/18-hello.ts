@@ -1,0 +1,50 @@
+/**
+ * Hello: the first frame on every connection, in both roles of Kafka's ApiVersions: who talks to whom, and what each
+ * API's versions are.
+ *
+ * Version 0 is understood for ever: it is sent before anything is known of the peer.
+ */
+import { z } from 'zod';
+import { defineApi, type RequestOf, type ResponseOf } from '../api.js';
+import { name, natural } from '../fields.js';
+
+const request = z.object({
+  softwareName: name('Program that connects, such as millrace-js.'),
+  softwareVersion: name('Its version.'),
+  clusterId: name('The cluster it expects to find, refused when it is another one; null: any.').nullable(),
+  node: z
+    .object({ nodeId: natural('Node id of the sender.') })
+    .nullable()
+    .describe('Set when a node of the cluster connects; null for clients.'),
+});
+
+const response = z.object({
+  clusterId: name('Id of the cluster.'),
+  nodeId: natural('Node that answers.'),
+  softwareVersion: name('Version of the node.'),
+  apis: z
+    .array(
+      z.object({
+        key: natural('Api key.').max(65_535),
+        min: natural('Oldest version served.').max(255),
+        max: natural('Newest version served.').max(255),
+      }),
+    )
+    .max(1024)
+    .describe('What this listener serves.'),
+  maxFrameBytes: natural('Longest frame accepted.'),
+  maxBatchBytes: natural('Longest record batch accepted by default; a topic may set its own.'),
+});
+
+export const helloApi = defineApi({
+  key: 18,
+  name: 'Hello',
+  text: 'Opens a connection: identities, limits and the versions of every API.',
+  versions: [{ version: 0, why: 'First version; must stay readable for ever.' }],
+  listener: 'client',
+  request,
+  response,
+});
+
+export type HelloRequest = RequestOf<typeof helloApi>;
+export type HelloResponse = ResponseOf<typeof helloApi>;
