@@ -36,3 +36,23 @@ export {
   type SocketHandler,
 } from './environment/network.js';
 export type { Random, RandomStream } from './environment/random.js';
+export { backoffMs, type Backoff } from './backoff.js';
+export { BoundedQueue, type BoundedQueueLimits } from './bounded-queue.js';
+export { completion, type Completion } from './completion.js';
+export { sleep } from './sleep.js';
+export { settingsFromEnvironment, settingToEnvironmentName } from './settings/environment-names.js';
+export { describeAllowed, formatSetting, parseSetting, parseSettings } from './settings/parse-settings.js';
+export {
+  defineSettings,
+  type BooleanDefinition,
+  type EnumDefinition,
+  type ListDefinition,
+  type NumericDefinition,
+  type Setting,
+  type SettingDefinition,
+  type SettingTable,
+  type SettingValue,
+  type SettingValues,
+  type StringDefinition,
+} from './settings/setting.js';
+export { describeSettings, settingsMarkdown, type SettingDescription } from './settings/settings-reference.js';

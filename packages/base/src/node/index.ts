@@ -1,1 +1,5 @@
-export {};
+export { nodeEnvironment, type NodeEnvironmentOptions } from './node-environment.js';
+export { NodeClock } from './node-clock.js';
+export { NodeFileSystem } from './node-file-system.js';
+export { NodeNetwork, type NodeNetworkOptions } from './node-network.js';
+export { NodeRandom } from './node-random.js';
