@@ -1,1 +1,14 @@
-export {};
+export { Delivery } from './delivery.js';
+export { murmur2 } from './murmur2.js';
+export {
+  murmur2Partitioner,
+  rangePartitioner,
+  roundRobinPartitioner,
+  stickyPartitioner,
+  type Partitioner,
+  type PartitionerTopic,
+} from './partitioner.js';
+export { Producer, type DeliveryCallback } from './producer.js';
+export type { ProducerOptions, UnobservedFailure } from './producer-options.js';
+export type { Bytes, ProducerRecord, RecordMetadata, RecordRun, SendBatchResult } from './producer-record.js';
+export type { ProducerStats } from './producer-stats.js';

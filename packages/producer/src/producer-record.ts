@@ -1,0 +1,39 @@
+import type { RecordHeaders } from '@millrace/record';
+
+/** A key or value as it goes into the log. Strings are sent as UTF-8; null is a value of its own (a tombstone). */
+export type Bytes = Uint8Array | string | null;
+
+/** A record to send. `Key` and `Value` are whatever the producer's serializers take; without serializers, {@link Bytes}. */
+export interface ProducerRecord<Key = Bytes, Value = Bytes> {
+  readonly topic: string;
+  readonly key?: Key;
+  readonly value: Value;
+  readonly headers?: RecordHeaders;
+  /** Overrides the partitioner. */
+  readonly partition?: number;
+  /** Milliseconds since 1970; the wall clock when absent. */
+  readonly timestampMs?: number;
+}
+
+/** Where a record went. */
+export interface RecordMetadata {
+  readonly topic: string;
+  readonly partition: number;
+  /** -1 with acks 0: nobody said where it went. */
+  readonly offset: number;
+}
+
+/** Where a run of records of one `sendBatch` went: they lie next to each other in the partition, in the order given. */
+export interface RecordRun {
+  readonly topic: string;
+  readonly partition: number;
+  /** -1 with acks 0. */
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly recordCount: number;
+}
+
+export interface SendBatchResult {
+  /** One entry for each batch that took records of this call; one partition may have several, in order. */
+  readonly results: readonly RecordRun[];
+}
