@@ -1,3 +1,13 @@
+export type { HostedLog, OfflinePartition } from './directory/hosted-log.js';
+export type { HighWatermarkOf } from './directory/housekeeping.js';
+export {
+  LogDirectory,
+  type DeletedLog,
+  type LogDirectoryEnvironment,
+  type LogDirectoryOptions,
+  type NewLog,
+} from './directory/log-directory.js';
+export type { PartitionName } from './directory/partition-name.js';
 export { FilePool, type FilePoolOptions } from './file-pool.js';
 export { defaultLogConfig, type CleanupPolicy, type LogConfig, type TimestampType } from './log-config.js';
 export type { LogCheckpoints } from './log/log-checkpoints.js';

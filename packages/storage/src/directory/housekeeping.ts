@@ -1,0 +1,79 @@
+/**
+ * What the logs of a data directory need from time to time, in small steps so that the node goes on serving: let go
+ * what retention lets go, compact, move recovery points up, write the checkpoints.
+ *
+ * A step takes the logs in turn from where the last one ended, and stops when its time is used up. A log that fails
+ * goes offline by itself and is only reported here: the others are not held up.
+ */
+import { errorMessage, type Clock, type Logger } from '@millrace/base';
+import type { DirectoryCheckpoints } from './directory-checkpoints.js';
+import type { HostedLog } from './hosted-log.js';
+
+/** The high watermark of a log; undefined while nobody knows it: then none of its records may go. */
+export type HighWatermarkOf = (hosted: HostedLog) => number | undefined;
+
+export interface HousekeepingOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly checkpoints: DirectoryCheckpoints;
+  /** In a fixed order. */
+  readonly logs: () => readonly HostedLog[];
+  /** A step looks at no further log after this long. */
+  readonly budgetMs: number;
+}
+
+export class Housekeeping {
+  readonly #options: HousekeepingOptions;
+  /** How many logs the steps so far looked at: the next one begins there, round and round. */
+  #cursor = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(options: HousekeepingOptions) {
+    this.#options = options;
+  }
+
+  /** One step; a second call during a step shares it. */
+  step(highWatermarkOf: HighWatermarkOf): Promise<void> {
+    this.#running ??= this.#run(highWatermarkOf);
+    return this.#running;
+  }
+
+  /** Resolves when no step is under way. */
+  async idle(): Promise<void> {
+    await Promise.allSettled([this.#running]);
+  }
+
+  async #run(highWatermarkOf: HighWatermarkOf): Promise<void> {
+    const { clock, checkpoints, budgetMs } = this.#options;
+    try {
+      const logs = this.#options.logs();
+      const endMs = clock.monotonicMs() + budgetMs;
+      for (let looked = 0; looked < logs.length && clock.monotonicMs() < endMs; looked++) {
+        const hosted = logs[this.#cursor++ % logs.length];
+        if (hosted === undefined || hosted.log.isOffline) continue;
+        await this.#look(hosted, highWatermarkOf(hosted));
+      }
+      for (const hosted of logs) checkpoints.note(hosted, highWatermarkOf(hosted));
+      await checkpoints.save();
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #look(hosted: HostedLog, highWatermark: number | undefined): Promise<void> {
+    const { log } = hosted;
+    try {
+      if (highWatermark !== undefined) {
+        await log.applyRetention(highWatermark);
+        await log.compact(highWatermark);
+      }
+      await log.advanceRecoveryPoint();
+    } catch (error) {
+      this.#options.logger.error('housekeeping of a partition failed', {
+        topic: hosted.topic,
+        partition: hosted.partition,
+        error: errorMessage(error),
+      });
+    }
+  }
+}
