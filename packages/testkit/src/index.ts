@@ -1,1 +1,10 @@
-export {};
+export { ManualClock } from './clock/manual-clock.js';
+export type { CrashPolicy, Fate } from './disk/crash-policy.js';
+export type { DiskCall, DiskFault } from './disk/disk-faults.js';
+export type { DiskOperation, FailedSync, FileWrite } from './disk/operation.js';
+export { SimulatedDisk, type ReplayOptions, type SimulatedDiskOptions } from './disk/simulated-disk.js';
+export type { DiskHost } from './disk/simulated-file-system.js';
+export { recordingLogger, type LogLine, type RecordingLogger } from './observing/recording-logger.js';
+export { recordingMetrics, type RecordingMetrics } from './observing/recording-metrics.js';
+export { hashBytes, hashEnd, hashNumber, hashStart, hashText } from './random/hash.js';
+export { seededRandom } from './random/seeded-random.js';

@@ -16,6 +16,7 @@ import type { File, FileLock, FileStat, FileSystem, OpenMode } from '../environm
 import { errorCode } from '../errors.js';
 import { lockFile } from './file-lock.js';
 import { NodeFile } from './node-file.js';
+import { systemError } from './system-error.js';
 
 const flags = {
   read: constants.O_RDONLY,
@@ -55,6 +56,9 @@ export class NodeFileSystem implements FileSystem {
   }
 
   removeDirectory(path: string): void {
+    const stats = statSync(path);
+    // rmSync would remove a file as well.
+    if (!stats.isDirectory()) throw systemError('ENOTDIR', `not a directory, rmdir '${path}'`);
     rmSync(path, { recursive: true });
   }
 
