@@ -11,6 +11,8 @@ import { corruptMessage } from './corrupt-message.js';
 
 const two27 = 0x800_0000;
 const two28 = 0x1000_0000;
+/** What one of the eighth byte stands for: no safe integer has a ninth. */
+const lastScale = 2 ** 48;
 /** A varlong that fits the 32-bit path: |value| < 2^30. */
 const smallLimit = 0x4000_0000;
 
@@ -95,10 +97,9 @@ export class VarintReader {
   }
 
   readVarlong(): number {
-    const start = this.position;
     const bytes = this.bytes;
     // The first four bytes fit an integer; longer ones continue in floating point, exact to 2^53.
-    let position = start;
+    let position = this.position;
     let low = 0;
     for (let shift = 0; shift < 28; shift += 7) {
       if (position >= this.end) throw truncated();
@@ -111,20 +112,18 @@ export class VarintReader {
       }
     }
     let magnitude = low >>> 1;
-    for (let scale = two27; ; scale *= 128) {
+    for (let scale = two27; scale <= lastScale; scale *= 128) {
       if (position >= this.end) throw truncated();
       const byte = bytes[position++]!;
       magnitude += (byte & 0x7f) * scale;
-      if (!Number.isSafeInteger(magnitude)) throw corruptMessage('a varlong is outside +-(2^53-1)');
-      if (byte < 0x80) {
-        if (byte === 0) throw overlong();
-        break;
-      }
+      if (byte >= 0x80) continue;
+      if (byte === 0) throw overlong();
+      const value = (low & 1) === 0 ? magnitude : -magnitude - 1;
+      if (!Number.isSafeInteger(value)) break;
+      this.position = position;
+      return value;
     }
-    this.position = position;
-    const value = (low & 1) === 0 ? magnitude : -magnitude - 1;
-    if (!Number.isSafeInteger(value)) throw corruptMessage('a varlong is outside +-(2^53-1)');
-    return value;
+    throw corruptMessage('a varlong is outside +-(2^53-1)');
   }
 }
 
