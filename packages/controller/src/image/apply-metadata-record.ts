@@ -1,6 +1,6 @@
 /** One record changes the image: the only way that cluster metadata changes, on every node. */
 import { assert, unreachable } from '@millrace/base';
-import type { MetadataImage, PartitionImage, TopicImage } from './metadata-image.js';
+import type { BrokerImage, MetadataImage, PartitionImage, TopicImage } from './metadata-image.js';
 import type { MetadataRecord } from './metadata-record.js';
 
 /** `position` is the record's own offset in the metadata log. A record that contradicts the image is our own bug. */
@@ -15,13 +15,12 @@ function change(image: MetadataImage, record: MetadataRecord): MetadataImage {
       assert(image.clusterId === undefined, `cluster ${image.clusterId} is formed a second time`);
       return image.withClusterId(record.clusterId);
     case 'broker': {
-      const { type: _type, version: _version, ...registration } = record;
       const before = image.brokers.get(record.nodeId);
       assert(
         before === undefined || before.brokerEpoch < record.brokerEpoch,
         `node ${record.nodeId} goes from broker epoch ${before?.brokerEpoch} to ${record.brokerEpoch}`,
       );
-      return image.withBroker({ ...registration, state: 'fenced' });
+      return image.withBroker(fencedBroker(record));
     }
     case 'broker-state': {
       const broker = image.brokers.get(record.nodeId);
@@ -57,6 +56,11 @@ function change(image: MetadataImage, record: MetadataRecord): MetadataImage {
     default:
       return unreachable(record);
   }
+}
+
+function fencedBroker(record: Extract<MetadataRecord, { type: 'broker' }>): BrokerImage {
+  const { nodeId, brokerEpoch, incarnationId, directoryId, roles, rack, hostLabel, host, port } = record;
+  return { nodeId, brokerEpoch, incarnationId, directoryId, roles, rack, hostLabel, host, port, state: 'fenced' };
 }
 
 function topicOf(image: MetadataImage, topicId: string): TopicImage {

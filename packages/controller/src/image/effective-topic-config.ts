@@ -65,7 +65,7 @@ type Value = Setting['default'];
 function valueFrom<Source extends 'topic' | 'node'>(source: Source, setting: Setting, text: string | undefined) {
   if (text === undefined) return undefined;
   try {
-    return { source, value: parseSetting(setting, text) as Value };
+    return { source, value: parseSetting<Setting>(setting, text) };
   } catch (error) {
     // Checked before it was stored: only a release with other bounds can have written it. Its default serves then.
     if (error instanceof MillraceError && error.code === 'INVALID_CONFIG') return undefined;
