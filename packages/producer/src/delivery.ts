@@ -47,7 +47,7 @@ export class Delivery implements PromiseLike<RecordMetadata> {
     assert(this.#batch === undefined && this.#error === undefined, 'a record is placed once');
     this.#batch = batch;
     this.#index = index;
-    if (this.observed) batch.observe(this, index);
+    if (this.observed) batch.deliveries.observe(this, index);
   }
 
   /** The record failed before it had a batch. Internal to the producer. */
@@ -70,7 +70,7 @@ export class Delivery implements PromiseLike<RecordMetadata> {
       this.#reject = reject;
     });
     if (this.#error !== undefined) this.#reject?.(this.#error);
-    else this.#batch?.observe(this, this.#index);
+    else this.#batch?.deliveries.observe(this, this.#index);
     return this.#promise;
   }
 }

@@ -8,7 +8,7 @@ export {
   type Partitioner,
   type PartitionerTopic,
 } from './partitioner.js';
-export { Producer, type DeliveryCallback } from './producer.js';
+export { Producer } from './producer.js';
 export type { ProducerOptions, UnobservedFailure } from './producer-options.js';
-export type { Bytes, ProducerRecord, RecordMetadata, RecordRun, SendBatchResult } from './producer-record.js';
+export type { Bytes, DeliveryCallback, ProducerRecord, RecordMetadata, RecordRun, SendBatchResult } from './producer-record.js';
 export type { ProducerStats } from './producer-stats.js';

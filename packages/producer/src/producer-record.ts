@@ -1,3 +1,4 @@
+import type { MillraceError } from '@millrace/base';
 import type { RecordHeaders } from '@millrace/record';
 
 /** A key or value as it goes into the log. Strings are sent as UTF-8; null is a value of its own (a tombstone). */
@@ -37,3 +38,9 @@ export interface SendBatchResult {
   /** One entry for each batch that took records of this call; one partition may have several, in order. */
   readonly results: readonly RecordRun[];
 }
+
+/**
+ * Told of one record's outcome: `error` is undefined when it was acknowledged, and `offset` is -1 unless it was (and
+ * with acks 0). `partition` is -1 when the record never had one.
+ */
+export type DeliveryCallback = (error: MillraceError | undefined, partition: number, offset: number) => void;

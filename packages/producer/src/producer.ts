@@ -1,14 +1,8 @@
 import { MillraceError } from '@millrace/base';
 import { Delivery } from './delivery.js';
 import { producerSettings, type ProducerOptions } from './producer-options.js';
-import type { Bytes, ProducerRecord, SendBatchResult } from './producer-record.js';
+import type { Bytes, DeliveryCallback, ProducerRecord, SendBatchResult } from './producer-record.js';
 import type { ProducerStats } from './producer-stats.js';
-
-/**
- * Told of one record's outcome: `error` is undefined when it was acknowledged, and `offset` is -1 unless it was (and
- * with acks 0). `partition` is -1 when the record never had one.
- */
-export type DeliveryCallback = (error: MillraceError | undefined, partition: number, offset: number) => void;
 
 export class Producer<Key = Bytes, Value = Bytes> {
   constructor(options: ProducerOptions<Key, Value>) {

@@ -1,0 +1,143 @@
+/**
+ * Who wants to know the outcome of the records of one batch, by the record's index in it: callbacks, awaited handles
+ * and spans of a `sendBatch`. Records that nobody asks for cost nothing here.
+ *
+ * When a batch is split, what was known goes with each half, and questions that come later are passed on.
+ */
+import { assert, type MillraceError } from '@millrace/base';
+import type { Delivery } from './delivery.js';
+import type { BatchSend } from './batch-send.js';
+import type { DeliveryCallback } from './producer-record.js';
+
+interface Observer {
+  readonly index: number;
+  readonly delivery: Delivery;
+}
+
+interface CallbackAt {
+  readonly index: number;
+  readonly onDelivery: DeliveryCallback;
+}
+
+interface Span {
+  readonly index: number;
+  recordCount: number;
+  readonly send: BatchSend;
+}
+
+export interface BatchOutcome {
+  readonly error: MillraceError | undefined;
+  /** -1 on error and with acks 0. */
+  readonly baseOffset: number;
+}
+
+export class BatchDeliveries {
+  readonly #topic: string;
+  readonly #partition: number;
+  #observers: Observer[] = [];
+  #callbacks: CallbackAt[] = [];
+  #spans: Span[] = [];
+  #outcome: BatchOutcome | undefined;
+  /** Set once the batch was split: its records from `#splitAt` on are in the second half. */
+  #halves: readonly [BatchDeliveries, BatchDeliveries] | undefined;
+  #splitAt = 0;
+
+  constructor(topic: string, partition: number) {
+    this.#topic = topic;
+    this.#partition = partition;
+  }
+
+  /** Somebody awaits a record. */
+  observe(delivery: Delivery, index: number): void {
+    if (this.#halves !== undefined) {
+      const second = index >= this.#splitAt;
+      this.#halves[second ? 1 : 0].observe(delivery, second ? index - this.#splitAt : index);
+    } else if (this.#outcome !== undefined) {
+      this.#settle(delivery, index, this.#outcome);
+    } else {
+      this.#observers.push({ index, delivery });
+    }
+  }
+
+  callback(onDelivery: DeliveryCallback, index: number): void {
+    this.#callbacks.push({ index, onDelivery });
+  }
+
+  /** The record at `index` belongs to a `sendBatch`; called in order, so neighbours share one span. */
+  span(send: BatchSend, index: number): void {
+    const last = this.#spans.at(-1);
+    if (last?.send === send && last.index + last.recordCount === index) last.recordCount += 1;
+    else {
+      this.#spans.push({ index, recordCount: 1, send });
+      send.expect();
+    }
+  }
+
+  /** Tells everyone. Returns how many of `recordCount` records nobody had asked for. */
+  resolve(outcome: BatchOutcome, recordCount: number): number {
+    assert(this.#outcome === undefined && this.#halves === undefined, 'a batch has one outcome');
+    this.#outcome = outcome;
+    let unobserved = recordCount - this.#observers.length - this.#callbacks.length;
+    for (const { delivery, index } of this.#observers) this.#settle(delivery, index, outcome);
+    for (const { onDelivery, index } of this.#callbacks) {
+      onDelivery(outcome.error, this.#partition, offsetAt(outcome, index));
+    }
+    for (const span of this.#spans) {
+      unobserved -= span.recordCount;
+      const { error } = outcome;
+      if (error !== undefined) span.send.failed(error, span.recordCount);
+      else {
+        const firstOffset = offsetAt(outcome, span.index);
+        span.send.acknowledged({
+          topic: this.#topic,
+          partition: this.#partition,
+          firstOffset,
+          lastOffset: firstOffset === -1 ? -1 : firstOffset + span.recordCount - 1,
+          recordCount: span.recordCount,
+        });
+      }
+    }
+    this.#observers = [];
+    this.#callbacks = [];
+    this.#spans = [];
+    return unobserved;
+  }
+
+  /** Hands everything over to the two halves; the second begins with the record at `splitAt`. */
+  split(splitAt: number, first: BatchDeliveries, second: BatchDeliveries): void {
+    assert(this.#outcome === undefined, 'a batch with an outcome is not split');
+    this.#halves = [first, second];
+    this.#splitAt = splitAt;
+    for (const { delivery, index } of this.#observers) this.observe(delivery, index);
+    for (const { onDelivery, index } of this.#callbacks) {
+      if (index < splitAt) first.callback(onDelivery, index);
+      else second.callback(onDelivery, index - splitAt);
+    }
+    for (const { index, recordCount, send } of this.#spans) {
+      for (let i = index; i < index + recordCount; i++) {
+        if (i < splitAt) first.span(send, i);
+        else second.span(send, i - splitAt);
+      }
+      // The halves expect anew; this span will never report.
+      send.forget();
+    }
+    this.#observers = [];
+    this.#callbacks = [];
+    this.#spans = [];
+  }
+
+  #settle(delivery: Delivery, index: number, outcome: BatchOutcome): void {
+    if (outcome.error !== undefined) delivery.settle(outcome.error, undefined);
+    else {
+      delivery.settle(undefined, {
+        topic: this.#topic,
+        partition: this.#partition,
+        offset: offsetAt(outcome, index),
+      });
+    }
+  }
+}
+
+function offsetAt(outcome: BatchOutcome, index: number): number {
+  return outcome.baseOffset === -1 ? -1 : outcome.baseOffset + index;
+}
