@@ -1,0 +1,55 @@
+/**
+ * What the broker can be told: plain numbers, checked by whoever makes them. Every one is a limit of something; none of
+ * them has a value that means "no limit".
+ */
+export interface BrokerSettings {
+  /** Connections of one listener, and of one remote address to it. */
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  /** Longest frame taken from a client that said Hello. */
+  readonly maxFrameBytes: number;
+  /** Requests of one connection that are being worked on; the rest stays in its socket. */
+  readonly maxInFlightRequests: number;
+  /** Replies of one connection that wait for a slow reader; one more reply at most is made beyond this. */
+  readonly maxOutputBytes: number;
+  /** Until Hello has arrived. */
+  readonly handshakeMs: number;
+  /** A frame may take this long, and longer only as long as its bytes keep coming at `minFrameBytesPerSecond`. */
+  readonly frameMs: number;
+  readonly minFrameBytesPerSecond: number;
+  /** A connection on which nothing happens is closed. */
+  readonly idleMs: number;
+  /** A reader that takes none of its replies for this long is cut off. */
+  readonly stallMs: number;
+  /** Record bytes in one fetch reply, whatever the request allows; a single larger batch is still sent. */
+  readonly fetchMaxBytes: number;
+  /** Longest wait of a fetch or a produce request, whatever the request says. */
+  readonly maxWaitMs: number;
+  /** Batches that Hello announces as accepted; a topic may allow less or more. */
+  readonly maxBatchBytes: number;
+  /** Whether Metadata creates the topics it is asked for by name. */
+  readonly autoCreateTopics: boolean;
+  /** Between two rounds of retention and compaction. */
+  readonly housekeepingMs: number;
+  /** How long a graceful stop waits for replies to be read. */
+  readonly shutdownMs: number;
+}
+
+export const defaultBrokerSettings: BrokerSettings = {
+  maxConnections: 10_000,
+  maxConnectionsPerAddress: 5_000,
+  maxFrameBytes: 16 * 1024 * 1024,
+  maxInFlightRequests: 64,
+  maxOutputBytes: 16 * 1024 * 1024,
+  handshakeMs: 5_000,
+  frameMs: 30_000,
+  minFrameBytesPerSecond: 16 * 1024,
+  idleMs: 10 * 60_000,
+  stallMs: 60_000,
+  fetchMaxBytes: 8 * 1024 * 1024,
+  maxWaitMs: 5 * 60_000,
+  maxBatchBytes: 1024 * 1024 + 12,
+  autoCreateTopics: true,
+  housekeepingMs: 30_000,
+  shutdownMs: 5_000,
+};

@@ -1,0 +1,203 @@
+/**
+ * The data path of one node: its listeners, its partitions, and the requests that wait.
+ *
+ * Start: open what the metadata gives this node, bind the listeners, register with the controller under the bound
+ * address, then begin to serve; who connects earlier waits in its socket.
+ *
+ * Stop: accept nothing, begin no further request, answer what waits (fetches with what there is, produces after the
+ * sync), close the connections. The logs stay open: they belong to the log directory.
+ */
+import { type Address, type Environment, errorMessage, formatAddress, type Timer } from '@millrace/base';
+import type { NodeDefaults } from '@millrace/controller/image';
+import type { LogDirectory } from '@millrace/storage';
+import { BrokerMetrics } from './broker-metrics.js';
+import type { BrokerServices } from './broker-services.js';
+import type { BrokerSettings } from './broker-settings.js';
+import type { ControllerGateway } from './controller-gateway.js';
+import { Dispatcher } from './dispatch.js';
+import { handlers } from './handlers/handlers.js';
+import { BrokerListener } from './listener.js';
+import { SyncSchedule } from './partition/sync-schedule.js';
+import { Partitions } from './partitions.js';
+import { ProducerIds } from './producer-ids.js';
+import { DeadlineQueue } from './waiting/deadline-queue.js';
+
+export interface BrokerOptions {
+  readonly environment: Environment;
+  readonly settings: BrokerSettings;
+  readonly nodeId: number;
+  readonly clusterId: string;
+  readonly softwareVersion: string;
+  readonly client: Address;
+  readonly internal: Address | undefined;
+  readonly logDirectory: LogDirectory;
+  readonly controller: ControllerGateway;
+  /** What the node's configuration says of topic settings. */
+  readonly nodeDefaults: NodeDefaults;
+  readonly producerIdExpirationMs: number;
+  /** Makes the node known to the cluster under its bound client address, and leader of what it may lead. */
+  readonly register: (client: Address) => Promise<void>;
+}
+
+export class Broker {
+  readonly #options: BrokerOptions;
+  readonly #services: BrokerServices;
+  readonly #partitions: Partitions;
+  readonly #listeners: BrokerListener[] = [];
+  readonly #unsubscribe: () => void;
+  #housekeeping: Timer | undefined;
+  #isStopping = false;
+  #closing: Promise<void> | undefined;
+
+  /** Rejects with the system's error when a listener cannot be bound. */
+  static async open(options: BrokerOptions): Promise<Broker> {
+    const broker = new Broker(options);
+    try {
+      await broker.#start();
+    } catch (error) {
+      await broker.close();
+      throw error;
+    }
+    return broker;
+  }
+
+  private constructor(options: BrokerOptions) {
+    const { environment, controller, nodeId, logDirectory, nodeDefaults, producerIdExpirationMs } = options;
+    const { clock, logger } = environment;
+    this.#options = options;
+    this.#partitions = new Partitions(controller.image, {
+      nodeId,
+      logDirectory,
+      nodeDefaults,
+      producerIdExpirationMs,
+      syncs: new SyncSchedule(clock),
+      logger,
+    });
+    this.#services = {
+      nodeId,
+      clusterId: options.clusterId,
+      softwareVersion: options.softwareVersion,
+      settings: options.settings,
+      clock,
+      logger,
+      metrics: new BrokerMetrics(environment.metrics),
+      controller,
+      partitions: this.#partitions,
+      producerIds: new ProducerIds(controller),
+      produceDeadlines: new DeadlineQueue(clock),
+      fetchDeadlines: new DeadlineQueue(clock),
+      isStopping: () => this.#isStopping,
+    };
+    this.#unsubscribe = controller.subscribe((image, delta) => this.#partitions.follow(image, delta));
+    this.#observe();
+  }
+
+  /** As bound, with the real ports. */
+  get clientAddress(): Address {
+    return this.#listeners[0]?.address ?? this.#options.client;
+  }
+
+  get internalAddress(): Address | undefined {
+    return this.#listeners[1]?.address;
+  }
+
+  /** Why the node should not get traffic at the moment; empty when it should. */
+  get problems(): readonly string[] {
+    if (this.#isStopping) return ['the broker is stopping'];
+    const problems: string[] = [];
+    for (const partition of this.#partitions.all()) {
+      if (partition.isOffline) problems.push(`the log of ${partition.label} is offline`);
+    }
+    for (const { topic, partition, reason } of this.#options.logDirectory.offlinePartitions()) {
+      problems.push(`the log of ${topic}-${partition} is offline: ${reason.message}`);
+    }
+    return problems;
+  }
+
+  /** Calling twice waits for the same end. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #start(): Promise<void> {
+    const { environment, settings, client, internal } = this.#options;
+    await this.#partitions.start();
+    const { metrics } = this.#services;
+    const dispatcher = new Dispatcher({
+      handlers: handlers(this.#services),
+      clock: environment.clock,
+      logger: environment.logger,
+      metrics,
+    });
+    for (const [kind, address] of [
+      ['client', client],
+      ['internal', internal],
+    ] as const) {
+      if (address === undefined) continue;
+      const listener = await BrokerListener.open({
+        environment,
+        kind,
+        address,
+        settings,
+        metrics,
+        onRequest: (connection, frame) => dispatcher.dispatch(connection, frame),
+      });
+      this.#listeners.push(listener);
+    }
+    await this.#options.register(this.clientAddress);
+    await this.#partitions.settled();
+    this.#scheduleHousekeeping();
+    for (const listener of this.#listeners) listener.serve();
+    environment.logger.info('broker serves', { client: formatAddress(this.clientAddress) });
+  }
+
+  async #close(): Promise<void> {
+    const { settings, environment } = this.#options;
+    this.#isStopping = true;
+    this.#housekeeping?.cancel();
+    await Promise.all(this.#listeners.map((listener) => listener.stopAccepting()));
+    const drained = this.#listeners.map((listener) => listener.drain(settings.shutdownMs));
+    this.#services.fetchDeadlines.expireAll();
+    await this.#partitions.settled();
+    await Promise.all([...this.#partitions.all()].map((partition) => partition.settled()));
+    this.#services.produceDeadlines.expireAll();
+    await Promise.all(drained);
+    this.#unsubscribe();
+    await this.#partitions.close();
+    environment.logger.info('broker stopped', { nodeId: this.#options.nodeId });
+  }
+
+  #scheduleHousekeeping(): void {
+    const { clock } = this.#options.environment;
+    this.#housekeeping = clock.schedule(this.#options.settings.housekeepingMs, () => void this.#keepHouse());
+  }
+
+  async #keepHouse(): Promise<void> {
+    const { logDirectory, environment } = this.#options;
+    try {
+      await this.#partitions.retryFailed();
+      if (this.#isStopping) return;
+      await logDirectory.housekeeping((hosted) => this.#partitions.highWatermarkOf(hosted));
+    } catch (error) {
+      environment.logger.error('housekeeping failed; it is tried again', { error: errorMessage(error) });
+    }
+    if (!this.#isStopping) this.#scheduleHousekeeping();
+  }
+
+  #observe(): void {
+    const { metrics, produceDeadlines, fetchDeadlines } = this.#services;
+    const { logDirectory } = this.#options;
+    const count = (matches: (offline: boolean) => boolean): number => {
+      let matching = 0;
+      for (const { isOffline } of this.#partitions.all()) if (matches(isOffline)) matching++;
+      return matching;
+    };
+    metrics.pendingProduces.observe(() => produceDeadlines.size);
+    metrics.pendingFetches.observe(() => fetchDeadlines.size);
+    metrics.partitions.observe(() => count(() => true));
+    metrics.offlinePartitions.observe(() => count((offline) => offline));
+    metrics.logBytes.observe(() => logDirectory.sizeBytes);
+    metrics.freeDiskBytes.observe(() => logDirectory.freeBytes);
+  }
+}

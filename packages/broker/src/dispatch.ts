@@ -1,0 +1,120 @@
+/**
+ * From a frame to its handler and back to a reply: one table, made from the handlers that exist. What is not in it is
+ * refused.
+ *
+ * A request that cannot be decoded, or whose API is unknown, is answered with an error; the connection lives on, for
+ * its framing is intact. Only a wrong start (no Hello, a second Hello) closes it.
+ */
+import { type Clock, errorCode, errorMessage, type Logger, MillraceError } from '@millrace/base';
+import { apis, decodeRequest, encodeResponse, errorNumber, helloApi, protocolError } from '@millrace/protocol';
+import type { BrokerMetrics } from './broker-metrics.js';
+import type { Connection, RequestFrame } from './connection.js';
+import type { Answer, AnyHandler } from './request.js';
+
+export interface DispatcherOptions {
+  readonly handlers: readonly AnyHandler[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: BrokerMetrics;
+}
+
+/** What is left of a request while its handler works. */
+type Header = Pick<RequestFrame, 'correlationId' | 'apiKey' | 'apiVersion' | 'flags'>;
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #handlers: ReadonlyMap<number, AnyHandler>;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#handlers = new Map(options.handlers.map((handler) => [handler.api.key, handler]));
+  }
+
+  dispatch(connection: Connection, frame: RequestFrame): void {
+    const startedMs = this.#options.clock.monotonicMs();
+    const { correlationId, apiKey, apiVersion, flags } = frame;
+    const header: Header = { correlationId, apiKey, apiVersion, flags };
+    let answer: Answer<unknown> | Promise<Answer<unknown>>;
+    let handler: AnyHandler;
+    try {
+      handler = this.#admit(connection, frame);
+      const request = decodeRequest(handler.api, apiVersion, frame.body);
+      answer = handler.handle(request, { connection, payload: frame.payload });
+    } catch (error) {
+      this.#refuse(connection, header, error, startedMs);
+      return;
+    }
+    if (answer instanceof Promise) {
+      answer.then(
+        (settled) => this.#answer(connection, header, handler, settled, startedMs),
+        (error: unknown) => this.#refuse(connection, header, error, startedMs),
+      );
+    } else {
+      this.#answer(connection, header, handler, answer, startedMs);
+    }
+  }
+
+  /** The handler that may serve this frame on this connection now. */
+  #admit(connection: Connection, frame: RequestFrame): AnyHandler {
+    if (frame.flags !== 0) throw protocolError('INVALID_FRAME', 'A reply was sent where requests are expected.');
+    if (connection.saidHello === (frame.apiKey === helloApi.key)) {
+      throw protocolError('HELLO_REQUIRED', 'The first frame on a connection must be Hello, and only the first.');
+    }
+    const api = apis.get(frame.apiKey);
+    const handler = this.#handlers.get(frame.apiKey);
+    if (api === undefined || handler === undefined) {
+      throw protocolError('UNSUPPORTED_VERSION', `There is no API with key ${frame.apiKey} here.`);
+    }
+    if (api.listener === 'internal' && connection.listener !== 'internal') {
+      throw protocolError(
+        'CLUSTER_AUTHORIZATION_FAILED',
+        `${api.name} is for nodes of the cluster, on the internal listener.`,
+      );
+    }
+    if (frame.payload.length > 0 && !api.requestPayload) {
+      throw protocolError('INVALID_REQUEST', `${api.name} takes no payload, and ${frame.payload.length} bytes came.`);
+    }
+    return handler;
+  }
+
+   
+  #answer(
+    connection: Connection,
+    header: Header,
+    handler: AnyHandler,
+    answer: Answer<unknown>,
+    startedMs: number,
+  ): void {
+    this.#options.metrics.answered(header.apiKey, this.#options.clock.monotonicMs() - startedMs);
+    if (answer === undefined) {
+      connection.endSilently();
+      return;
+    }
+    try {
+      const body = encodeResponse(handler.api, header.apiVersion, answer.body);
+      connection.reply(header, body, answer.payload, answer.release);
+    } finally {
+      if (answer.reservedBytes !== undefined) connection.output.giveBack(answer.reservedBytes);
+    }
+  }
+
+  #refuse(connection: Connection, header: Header, error: unknown, startedMs: number): void {
+    const { metrics, clock, logger } = this.#options;
+    metrics.answered(header.apiKey, clock.monotonicMs() - startedMs);
+    metrics.failed(header.apiKey, errorNumber(error));
+    if (errorNumber(error) === -1) logUnexpected(logger, apis.get(header.apiKey)?.name ?? 'unknown', error);
+    const code = errorCode(error);
+    if (code === 'HELLO_REQUIRED' || code === 'INVALID_FRAME' || code === 'INCONSISTENT_CLUSTER_ID') {
+      connection.refuseAndClose(header, error);
+    } else {
+      connection.refuse(header, error);
+    }
+  }
+}
+
+/** An error that no table has is a bug here or below: the peer learns nothing of it, the log all. */
+export function logUnexpected(logger: Logger, api: string, error: unknown): void {
+  const code = error instanceof MillraceError ? error.code : 'UNKNOWN';
+  const stack = error instanceof Error ? error.stack : undefined;
+  logger.error('request failed unexpectedly', { api, code, error: errorMessage(error), stack });
+}

@@ -1,0 +1,33 @@
+/** DescribeLogDirs: offsets and sizes of the logs that this node holds. */
+import { describeLogDirsApi, type DescribeLogDirsResponse } from '@millrace/protocol';
+import type { BrokerServices } from '../broker-services.js';
+import { type AnyHandler, handlerOf } from '../request.js';
+import { entryError } from './entry-error.js';
+
+type Result = DescribeLogDirsResponse['partitions'][number];
+
+const unknown = { logStartOffset: -1, highWatermark: -1, logEndOffset: -1, sizeBytes: -1 };
+
+export function describeLogDirsHandler(services: BrokerServices): AnyHandler {
+  return handlerOf(describeLogDirsApi, (request) => ({
+    body: { partitions: request.partitions.map(({ topicId, partition }) => describe(services, topicId, partition)) },
+  }));
+}
+
+function describe(services: BrokerServices, topicId: string, index: number): Result {
+  try {
+    const { log, highWatermark } = services.partitions.leader(topicId, index, -1);
+    return {
+      topicId,
+      partition: index,
+      error: 0,
+      message: null,
+      logStartOffset: log.startOffset,
+      highWatermark,
+      logEndOffset: log.endOffset,
+      sizeBytes: log.sizeBytes,
+    };
+  } catch (error) {
+    return { topicId, partition: index, ...entryError(services, describeLogDirsApi, error), ...unknown };
+  }
+}
