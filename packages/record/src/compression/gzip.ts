@@ -6,7 +6,9 @@ import { decompressedTooLarge } from './decompressed-too-large.js';
 
 /** Ten bytes of header, two of an empty body, eight of trailer. */
 const minMemberBytes = 20;
-/** zlib's own bounds of an output chunk. */
+/** Deflate spends at least two bits on 258 bytes. */
+const maxGrowth = 1032;
+/** Of output: zlib takes no less than the first, and the second is as much as a wrong hint may cost. */
 const minChunkBytes = 64;
 const maxChunkBytes = 1 << 20;
 
@@ -20,6 +22,7 @@ export function gunzip(bytes: Uint8Array, maxBytes: number): Uint8Array {
   // a hint good enough to refuse an honest bomb at once and to take the output in one piece.
   const trailer = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4);
   const lastMemberBytes = trailer.getUint32(0, true);
+  if (lastMemberBytes > bytes.length * maxGrowth) throw corruptMessage('the gzip data declares more than it can hold');
   if (lastMemberBytes > maxBytes) throw decompressedTooLarge('gzip', maxBytes);
   const chunkSize = Math.min(Math.max(lastMemberBytes, minChunkBytes), maxChunkBytes);
   const { buffer, engine } = inflate(bytes, { maxOutputLength: maxBytes, chunkSize, info: true });
