@@ -1,1 +1,16 @@
-export {};
+export { parseBootstrap } from './bootstrap.js';
+export type { ClientOptions } from './client-options.js';
+export {
+  ClusterClient,
+  type CallOptions,
+  type Leader,
+  type Target,
+  type TopicOptions,
+  type WaitOptions,
+} from './cluster-client.js';
+export { Connection, type ConnectionOptions, type SendOptions } from './connection.js';
+export { DeadlineQueue, type Expiring } from './deadline-queue.js';
+export type { PartitionMetadata, TopicMetadata } from './metadata-cache.js';
+export type { Reply } from './request.js';
+export { retryDecision, type RetryDecision } from './retry-decision.js';
+export { withRetries, type Attempt, type RetryLimit } from './with-retries.js';

@@ -17,8 +17,8 @@ import { wireErrorSchema } from './wire-error-schema.js';
 export const maxRequestBodyBytes = 2 * 1024 * 1024;
 
 const requestLimits: GuardLimits = { maxItems: 256 * 1024 };
-/** Replies list what the cluster holds, not what a request may ask. */
-const responseLimits: GuardLimits = { maxItems: 4 * 1024 * 1024 };
+/** Replies list what the cluster holds: room for some 50,000 partitions. */
+const responseLimits: GuardLimits = { maxItems: 1024 * 1024 };
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number', encodeUndefinedAsNil: true });
 
@@ -37,8 +37,17 @@ export function encodeError(error: WireError): Uint8Array {
   return packr.pack(error);
 }
 
-export function decodeRequest<Request>(api: Api<Request, unknown>, version: number, body: Uint8Array): Request {
+/** `payloadBytes`: how much followed the body in the frame; refused where the API takes none. */
+export function decodeRequest<Request>(
+  api: Api<Request, unknown>,
+  version: number,
+  body: Uint8Array,
+  payloadBytes = 0,
+): Request {
   checkVersion(api, version);
+  if (payloadBytes > 0 && !api.requestPayload) {
+    throw protocolError('INVALID_REQUEST', `${api.name} takes no payload, and ${payloadBytes} bytes of it came.`);
+  }
   if (body.length > maxRequestBodyBytes) {
     throw protocolError(
       'INVALID_REQUEST',
@@ -48,8 +57,19 @@ export function decodeRequest<Request>(api: Api<Request, unknown>, version: numb
   return decode(api.request, body, requestLimits, `${api.name} request`);
 }
 
-export function decodeResponse<Response>(api: Api<unknown, Response>, version: number, body: Uint8Array): Response {
+export function decodeResponse<Response>(
+  api: Api<unknown, Response>,
+  version: number,
+  body: Uint8Array,
+  payloadBytes = 0,
+): Response {
   checkVersion(api, version);
+  if (payloadBytes > 0 && !api.responsePayload) {
+    throw protocolError(
+      'INVALID_RESPONSE',
+      `A ${api.name} reply has no payload, and ${payloadBytes} bytes of it came.`,
+    );
+  }
   return asResponse(() => decode(api.response, body, responseLimits, `${api.name} reply`));
 }
 

@@ -100,6 +100,7 @@ export const errorTable: readonly ErrorDefinition[] = [
   define(1007, 'TOO_MANY_CONNECTIONS', 'retriable', 'The node accepts no more connections at the moment.'),
   define(1008, 'CONNECTION_CLOSED', 'final', 'The connection or client was closed by this program.'),
   define(1009, 'HELLO_REQUIRED', 'final', 'The first frame on a connection must be Hello, and only the first.'),
+  define(1010, 'REQUEST_QUEUE_FULL', 'retriable', 'Too many requests wait for their turn on this connection.'),
 ];
 
 const byName: ReadonlyMap<string, ErrorDefinition> = new Map(errorTable.map((entry) => [entry.name, entry]));

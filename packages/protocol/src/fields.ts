@@ -14,7 +14,7 @@ export const maxNameLength = 1024;
 /** Entries of a list of partitions, topics or resources in one request. */
 export const maxListLength = 10_000;
 /** A reply may list more than a request can ask for: all partitions of all topics. */
-export const maxReplyListLength = 200_000;
+export const maxReplyListLength = 100_000;
 export const maxReplicas = 64;
 export const maxConfigs = 256;
 

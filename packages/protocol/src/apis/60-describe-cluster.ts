@@ -15,7 +15,7 @@ const response = z.object({
         nodeId: natural('Node id.'),
         roles: z
           .array(z.enum(['controller', 'broker']))
-          .max(2)
+          .max(8)
           .describe('What it does.'),
         rack: name('Failure domain; null when not set.').nullable(),
         hostLabel: name('Machine it runs on; null when not set.').nullable(),

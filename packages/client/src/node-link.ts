@@ -1,0 +1,161 @@
+/**
+ * The way to one node: a connection that is opened when somebody needs it and opened again after it broke.
+ *
+ * idle -> connecting -> open -> idle ... -> closed. Callers that come while it connects share the attempt, and their
+ * requests are sent in the order they came, before any later one. An attempt that follows a failure waits first,
+ * longer with each failure in a row; a connection that broke before it answered anything counts as a failure too, or
+ * a node that accepts and hangs up would be called without a pause.
+ */
+import { backoffMs, sleep, type Address, type Backoff, type Clock, type RandomStream } from '@millrace/base';
+import { protocolError } from '@millrace/protocol';
+import type { Connection } from './connection.js';
+import type { Expiring } from './deadline-queue.js';
+import type { Limit } from './with-deadline.js';
+
+export interface NodeLinkOptions {
+  readonly address: Address;
+  readonly clock: Clock;
+  readonly random: RandomStream;
+  readonly backoff: Backoff;
+  /** Opens a connection and checks that it leads to the right node; `onClose` must be called when it ends. */
+  readonly open: (address: Address, onClose: () => void, signal: AbortSignal) => Promise<Connection>;
+}
+
+export class NodeLink {
+  readonly #options: NodeLinkOptions;
+  readonly #closing = new AbortController();
+  /** In the order they came. */
+  readonly #waiters = new Set<Waiter>();
+  #address: Address;
+  #connection: Connection | undefined;
+  #isConnecting = false;
+  #failures = 0;
+  #failedAtMs = 0;
+
+  constructor(options: NodeLinkOptions) {
+    this.#options = options;
+    this.#address = options.address;
+  }
+
+  /** Counts from the next attempt on: a connection that works is left alone. */
+  setAddress(address: Address): void {
+    if (address.host === this.#address.host && address.port === this.#address.port) return;
+    this.#address = address;
+    this.#failures = 0;
+  }
+
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
+  /** Failures in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Runs `action` with the open connection, or as soon as one is open. Rejects when it cannot be opened. */
+  use<Result>(limit: Limit, action: (connection: Connection) => Result): Promise<Awaited<Result>> {
+    return new Promise((resolve, reject) => {
+      const perform = (connection: Connection): void => resolve(action(connection) as Awaited<Result>);
+      if (this.#closing.signal.aborted) reject(this.#closing.signal.reason as Error);
+      else if (limit.signal?.aborted === true) reject(limit.signal.reason as Error);
+      else if (this.#connection !== undefined) perform(this.#connection);
+      else this.#wait(limit, perform, reject);
+    });
+  }
+
+  close(error: Error): void {
+    this.#closing.abort(error);
+    this.#connection?.close(error);
+    this.#connection = undefined;
+    for (const waiter of this.#waiters) waiter.fail(error);
+  }
+
+  #wait(limit: Limit, perform: (connection: Connection) => void, reject: (error: unknown) => void): void {
+    const waiter = new Waiter(limit, perform, reject, () => this.#waiters.delete(waiter));
+    this.#waiters.add(waiter);
+    if (!this.#isConnecting) void this.#attempt();
+  }
+
+  /** Never rejects: the waiters are told. */
+  async #attempt(): Promise<void> {
+    this.#isConnecting = true;
+    try {
+      await this.#pauseAfterFailure();
+      const connection = await this.#options.open(this.#address, () => this.#onClose(), this.#closing.signal);
+      if (connection.isClosed) throw protocolError('NETWORK_EXCEPTION', 'The connection broke as soon as it was open.');
+      this.#connection = connection;
+      for (const waiter of this.#waiters) waiter.perform(connection);
+    } catch (error) {
+      this.#noteFailure();
+      for (const waiter of this.#waiters) waiter.fail(error);
+    } finally {
+      this.#isConnecting = false;
+    }
+  }
+
+  async #pauseAfterFailure(): Promise<void> {
+    const { clock, backoff, random } = this.#options;
+    if (this.#failures === 0) return;
+    const waitMs = this.#failedAtMs + backoffMs(this.#failures, backoff, random) - clock.monotonicMs();
+    if (waitMs > 0) await sleep(clock, waitMs, this.#closing.signal);
+  }
+
+  #onClose(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#connection = undefined;
+    if (connection.repliesReceived > 0) this.#failures = 0;
+    else this.#noteFailure();
+  }
+
+  #noteFailure(): void {
+    this.#failures += 1;
+    this.#failedAtMs = this.#options.clock.monotonicMs();
+  }
+}
+
+/** A caller that waits for the connection; leaves the link's list when it is served, fails, expires or is aborted. */
+class Waiter implements Expiring {
+  readonly deadlineMs: number;
+  readonly #limit: Limit;
+  readonly #perform: (connection: Connection) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #leave: () => void;
+  readonly #onAbort = (): void => this.fail(this.#limit.signal?.reason);
+
+  constructor(
+    limit: Limit,
+    perform: (connection: Connection) => void,
+    reject: (error: unknown) => void,
+    leave: () => void,
+  ) {
+    this.deadlineMs = limit.deadlineMs;
+    this.#limit = limit;
+    this.#perform = perform;
+    this.#reject = reject;
+    this.#leave = leave;
+    limit.deadlines.add(this);
+    limit.signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  perform(connection: Connection): void {
+    this.#end();
+    this.#perform(connection);
+  }
+
+  fail(error: unknown): void {
+    this.#end();
+    this.#reject(error);
+  }
+
+  expire(): void {
+    this.fail(protocolError('REQUEST_TIMED_OUT', 'No connection to the node within the time of the request.'));
+  }
+
+  #end(): void {
+    this.#leave();
+    this.#limit.deadlines.remove(this);
+    this.#limit.signal?.removeEventListener('abort', this.#onAbort);
+  }
+}

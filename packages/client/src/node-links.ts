@@ -1,0 +1,183 @@
+/**
+ * The links of one client: one per node that it has talked to, and one per bootstrap address for finding the cluster.
+ *
+ * A bootstrap connection tells which node it reached, and then serves that node's requests too, so that a client of
+ * one node keeps one connection. All links share one pool of frame memory and one queue of deadlines.
+ */
+import { formatAddress, type Address, type RandomStream } from '@millrace/base';
+import { protocolError, SlabPool } from '@millrace/protocol';
+import type { ResolvedClientOptions } from './client-options.js';
+import { Connection } from './connection.js';
+import type { DeadlineQueue } from './deadline-queue.js';
+import { NodeLink } from './node-link.js';
+import type { Limit } from './with-deadline.js';
+
+/** Requests that may wait for their turn on one connection. */
+const maxWaiting = 10_000;
+
+export interface NodeAddress extends Address {
+  readonly nodeId: number;
+}
+
+export class NodeLinks {
+  readonly #options: ResolvedClientOptions;
+  readonly #deadlines: DeadlineQueue;
+  readonly #random: RandomStream;
+  readonly #slabs = new SlabPool();
+  readonly #bootstrap: readonly NodeLink[];
+  readonly #nodes = new Map<number, NodeLink>();
+  /** From the first Hello on; every later one must say the same. */
+  #clusterId: string | undefined;
+
+  constructor(options: ResolvedClientOptions, deadlines: DeadlineQueue) {
+    this.#options = options;
+    this.#deadlines = deadlines;
+    this.#random = options.environment.random.stream('client.connections');
+    this.#bootstrap = options.bootstrap.map((address) => this.#createLink(address, undefined));
+  }
+
+  get clusterId(): string | undefined {
+    return this.#clusterId;
+  }
+
+  /** The live nodes by the newest metadata: links to others are closed. */
+  setNodes(nodes: readonly NodeAddress[]): void {
+    const alive = new Set<number>();
+    for (const node of nodes) {
+      alive.add(node.nodeId);
+      const link = this.#nodes.get(node.nodeId);
+      if (link === undefined) this.#nodes.set(node.nodeId, this.#createLink(node, node.nodeId));
+      else link.setAddress(node);
+    }
+    for (const [nodeId, link] of this.#nodes) {
+      if (alive.has(nodeId)) continue;
+      this.#nodes.delete(nodeId);
+      link.close(protocolError('NETWORK_EXCEPTION', `Node ${nodeId} has left the cluster.`));
+    }
+  }
+
+  /** Runs `action` with a connection to this node. Rejects with BROKER_NOT_AVAILABLE when the metadata has no such node. */
+  useNode<Result>(nodeId: number, limit: Limit, action: (connection: Connection) => Result): Promise<Awaited<Result>> {
+    const link = this.#nodes.get(nodeId);
+    if (link?.connection === undefined) {
+      const shared = this.#bootstrap.find(({ connection }) => connection?.hello.nodeId === nodeId);
+      if (shared !== undefined) return shared.use(limit, action);
+    }
+    if (link === undefined) {
+      return Promise.reject(protocolError('BROKER_NOT_AVAILABLE', `The metadata has no live node ${nodeId}.`));
+    }
+    return link.use(limit, action);
+  }
+
+  /** A connection to any node: the least busy one that is open, else the first that can be opened. */
+  async any(limit: Limit): Promise<Connection> {
+    const open = [...this.#nodes.values(), ...this.#bootstrap].flatMap((link) => link.connection ?? []);
+    const [first, ...others] = open;
+    if (first !== undefined) return others.reduce((best, next) => (next.load < best.load ? next : best), first);
+    return this.#openAny(limit);
+  }
+
+  close(error: Error): void {
+    for (const link of [...this.#nodes.values(), ...this.#bootstrap]) link.close(error);
+  }
+
+  async #openAny(limit: Limit): Promise<Connection> {
+    // Known nodes first: the bootstrap addresses may be old. Among them those that failed least, from a random start.
+    const candidates = [...this.#rotated([...this.#nodes.values()]), ...this.#rotated(this.#bootstrap)];
+    candidates.sort((a, b) => a.failures - b.failures);
+    let lastError: unknown;
+    for (const link of candidates) {
+      try {
+        return await link.use(limit, (connection) => connection);
+      } catch (error) {
+        if (limit.signal?.aborted === true || this.#options.environment.clock.monotonicMs() >= limit.deadlineMs)
+          throw error;
+        lastError = error;
+      }
+    }
+    throw lastError;
+  }
+
+  #rotated(links: readonly NodeLink[]): readonly NodeLink[] {
+    if (links.length < 2) return links;
+    const start = this.#random.integer(0, links.length);
+    return [...links.slice(start), ...links.slice(0, start)];
+  }
+
+  #createLink(address: Address, nodeId: number | undefined): NodeLink {
+    const { environment, reconnectBackoffMs, reconnectBackoffMaxMs } = this.#options;
+    return new NodeLink({
+      address,
+      clock: environment.clock,
+      random: this.#random,
+      backoff: { initialMs: reconnectBackoffMs, maxMs: reconnectBackoffMaxMs, jitter: 0.2 },
+      open: (current, onClose, signal) => this.#open({ address: current, nodeId, onClose, signal }),
+    });
+  }
+
+  async #open(wanted: {
+    readonly address: Address;
+    readonly nodeId: number | undefined;
+    readonly onClose: () => void;
+    readonly signal: AbortSignal;
+  }): Promise<Connection> {
+    this.#makeRoom();
+    const { environment, clientId, connectTimeoutMs, requestTimeoutMs, maxFrameBytes } = this.#options;
+    const connection = await Connection.open(
+      {
+        environment,
+        address: wanted.address,
+        clientId,
+        clusterId: this.#clusterId,
+        connectTimeoutMs,
+        requestTimeoutMs,
+        maxFrameBytes,
+        maxInFlight: this.#options.maxInFlightPerConnection,
+        maxWaiting,
+        deadlines: this.#deadlines,
+        slabs: this.#slabs,
+        onClose: wanted.onClose,
+      },
+      wanted.signal,
+    );
+    try {
+      this.#checkIdentity(connection, wanted.nodeId);
+    } catch (error) {
+      connection.close(error as Error);
+      throw error;
+    }
+    return connection;
+  }
+
+  #checkIdentity({ hello, address }: Connection, nodeId: number | undefined): void {
+    const name = formatAddress(address);
+    if (nodeId !== undefined && hello.nodeId !== nodeId) {
+      throw protocolError(
+        'BROKER_NOT_AVAILABLE',
+        `${name} answers as node ${hello.nodeId}, expected ${nodeId}: the metadata is out of date.`,
+      );
+    }
+    // Two first connections may have been opened side by side, neither knowing the other's cluster.
+    this.#clusterId ??= hello.clusterId;
+    if (this.#clusterId !== hello.clusterId) {
+      throw protocolError(
+        'INCONSISTENT_CLUSTER_ID',
+        `${name} belongs to cluster ${hello.clusterId}, other addresses to ${this.#clusterId}: check bootstrap.`,
+      );
+    }
+  }
+
+  /** Closes a connection that nobody uses when there are as many as allowed. */
+  #makeRoom(): void {
+    const open = [...this.#nodes.values(), ...this.#bootstrap].flatMap((link) => link.connection ?? []);
+    if (open.length < this.#options.maxConnections) return;
+    const idle = open.find((connection) => connection.load === 0);
+    if (idle === undefined) {
+      throw protocolError(
+        'TOO_MANY_CONNECTIONS',
+        `All ${this.#options.maxConnections} connections of this client are busy: raise maxConnections.`,
+      );
+    }
+    idle.close();
+  }
+}

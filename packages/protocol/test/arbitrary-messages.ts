@@ -1,0 +1,35 @@
+/** Arbitrary values of any schema of the protocol, made by walking the schema itself. */
+import fc from 'fast-check';
+import { z } from 'zod';
+
+export function arbitraryMessage<T>(schema: z.ZodType<T>): fc.Arbitrary<T> {
+  const arbitrary: fc.Arbitrary<unknown> = arbitraryValue(schema);
+  return arbitrary as fc.Arbitrary<T>;
+}
+
+function arbitraryValue(schema: z.core.$ZodType): fc.Arbitrary<unknown> {
+  if (schema instanceof z.ZodObject) {
+    const shape = Object.entries(schema.shape as Record<string, z.core.$ZodType>);
+    return fc.record(Object.fromEntries(shape.map(([key, field]) => [key, arbitraryValue(field)])));
+  }
+  if (schema instanceof z.ZodArray) return fc.array(arbitraryValue(schema.element), { maxLength: 4 });
+  if (schema instanceof z.ZodNullable) return fc.option(arbitraryValue(schema.unwrap()), { nil: null });
+  if (schema instanceof z.ZodNumber) {
+    const min = schema.minValue ?? Number.MIN_SAFE_INTEGER;
+    const max = schema.maxValue ?? Number.MAX_SAFE_INTEGER;
+    return fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max));
+  }
+  if (schema instanceof z.ZodString) {
+    if (topicIdProbe.every((id) => schema.safeParse(id).success) && !schema.safeParse('').success) return topicIds;
+    return fc.string({ unit: 'grapheme', maxLength: 20 });
+  }
+  if (schema instanceof z.ZodBoolean) return fc.boolean();
+  if (schema instanceof z.ZodEnum) return fc.constantFrom(...(schema.options as unknown[]));
+  if (schema instanceof z.ZodLiteral) return fc.constantFrom(...(schema.values as Set<unknown>));
+  throw new Error(`no arbitrary for a schema of type ${schema._zod.def.type}`);
+}
+
+const topicIdProbe = ['AAAAAAAAAAAAAAAAAAAAAA', 'zz_-zz_-zz_-zz_-zz_-09'];
+const topicIds = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .map((bytes) => Buffer.from(bytes).toString('base64url'));
