@@ -23,8 +23,8 @@ const leaderEpoch = 0;
 
 export class MetadataLog implements CommittedLog<MetadataRecord> {
   readonly #log: MetadataPartitionLog;
+  onLost: ((reason: unknown) => void) | undefined;
   readonly #clock: Clock;
-  readonly #writer = new BatchWriter({ maxBytes: maxDecisionBytes });
 
   constructor(log: MetadataPartitionLog, clock: Clock) {
     this.#log = log;
@@ -44,17 +44,17 @@ export class MetadataLog implements CommittedLog<MetadataRecord> {
   }
 
   append(records: readonly MetadataRecord[]): number {
-    this.#writer.reset();
+    const writer = new BatchWriter({ maxBytes: maxDecisionBytes });
     const nowMs = this.#clock.wallMs();
     for (const record of records) {
       assert(record.type !== 'unknown', 'a record of unknown type is appended');
-      if (this.#writer.append(null, encodeMetadataRecord(record), undefined, nowMs)) continue;
+      if (writer.append(null, encodeMetadataRecord(record), undefined, nowMs)) continue;
       throw new MillraceError(
         'POLICY_VIOLATION',
         `The change takes more than ${maxDecisionBytes} bytes of metadata at once. Ask for less in one request.`,
       );
     }
-    const batch = this.#writer.finish({ compression: 'none', producerId: -1, producerEpoch: -1, baseSequence: -1 });
+    const batch = writer.finish();
     return this.#log.append(batch, { origin: 'coordinator', leaderEpoch }).lastOffset + 1;
   }
 

@@ -12,6 +12,11 @@ export interface CommittedLog<Entry> {
   readonly committedPosition: number;
   readonly endPosition: number;
   /**
+   * Set by the host. Called when this log is no longer the one that decides what is appended, before it takes in an
+   * entry of anybody else: positions alone would not tell the host that other entries have taken the place of its own.
+   */
+  onLost: ((reason: unknown) => void) | undefined;
+  /**
    * Appends entries that survive together or not at all, and returns the new end position. Throws when it cannot; the
    * end position is then either unchanged, and nothing happened, or the log counts as lost.
    */

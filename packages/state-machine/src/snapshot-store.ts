@@ -59,8 +59,10 @@ export class SnapshotStore {
     const { files } = this.#environment;
     const path = this.#path(position);
     const temporary = path + temporarySuffix;
-    // Left by a write that a crash or an error cut short.
-    if (files.stat(temporary) !== undefined) files.removeFile(temporary);
+    // Left by writes that a crash or an error cut short.
+    for (const name of files.list(this.#directory)) {
+      if (name.endsWith(`.snapshot${temporarySuffix}`)) files.removeFile(`${this.#directory}/${name}`);
+    }
     const file = files.open(temporary, 'create');
     try {
       writeWhole(file, encodeSnapshot(position, chunks), temporary);

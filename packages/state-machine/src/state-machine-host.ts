@@ -5,7 +5,7 @@
  *
  *     loading -> active    the snapshot is loaded and the log replayed
  *     loading -> failed    snapshot or log cannot be read
- *     active  -> loading   resign(), a commit that failed, an append that failed half way: state thrown away
+ *     active  -> loading   the log is lost, a commit failed, an append failed half way: state thrown away
  *     failed  -> loading   rebuild()
  *     any     -> closed    close()
  *
@@ -66,7 +66,8 @@ export class StateMachineHost<State, Command, Entry, Reply> {
   /** In order of position; all at or after `#position`. */
   #pending: Pending<State, Entry>[] = [];
   #readsPending = 0;
-  #isWaitingForCommit = false;
+  /** The generation whose oldest reply is being waited for; -1: none. */
+  #waitingGeneration = -1;
   #failure: unknown;
   #rebuilding: Promise<void> = Promise.resolve();
   #snapshotPosition = 0;
@@ -84,6 +85,9 @@ export class StateMachineHost<State, Command, Entry, Reply> {
   private constructor(options: StateMachineHostOptions<State, Command, Entry, Reply>) {
     this.#options = options;
     this.#live = this.#committed = options.machine.initial();
+    options.log.onLost = (reason) => {
+      this.resign(reason);
+    };
   }
 
   /** The committed state. Not linearizable by itself; see {@link read}. */
@@ -194,6 +198,7 @@ export class StateMachineHost<State, Command, Entry, Reply> {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#generation += 1;
+    this.#options.log.onLost = undefined;
     this.#rejectAll(this.#closed());
     await Promise.allSettled([this.#rebuilding, this.#snapshotting]);
   }
@@ -254,23 +259,23 @@ export class StateMachineHost<State, Command, Entry, Reply> {
         settle(resolve, reject);
       };
       this.#pending.push({ position, state: this.#live, entries, release, reject });
-      if (!this.#isWaitingForCommit) void this.#waitForCommits();
+      if (this.#waitingGeneration !== this.#generation) void this.#waitForCommits(this.#generation);
     });
   }
 
   /** One wait at a time, for the oldest: when it is over, the log says how far it got and all up to there are released. */
-  async #waitForCommits(): Promise<void> {
-    this.#isWaitingForCommit = true;
-    for (let head = this.#pending[0]; head !== undefined; head = this.#pending[0]) {
-      const generation = this.#generation;
-      try {
+  async #waitForCommits(generation: number): Promise<void> {
+    this.#waitingGeneration = generation;
+    try {
+      for (let head = this.#pending[0]; head !== undefined; head = this.#pending[0]) {
         await this.#options.log.committed(head.position);
-        if (generation === this.#generation) this.#releaseCommitted();
-      } catch (error) {
-        if (generation === this.#generation) this.resign(error);
+        if (generation !== this.#generation) return;
+        this.#releaseCommitted();
       }
+      this.#waitingGeneration = -1;
+    } catch (error) {
+      if (generation === this.#generation) this.resign(error);
     }
-    this.#isWaitingForCommit = false;
   }
 
   #releaseCommitted(): void {
