@@ -71,7 +71,8 @@ export class BatchWriter {
     headers: RecordHeaders | undefined,
     timestampMs: number,
   ): boolean {
-    if (!(Number.isSafeInteger(timestampMs) && timestampMs >= noTimestampMs && timestampMs <= maxTimestampMs)) throw invalidTimestamp(timestampMs);
+    if (!(Number.isSafeInteger(timestampMs) && timestampMs >= noTimestampMs && timestampMs <= maxTimestampMs))
+      throw invalidTimestamp(timestampMs);
     const mostBytes = maxRecordOverheadBytes + mostBytesOf(key) + mostBytesOf(value) + mostBytesOfHeaders(headers);
     let room = this.#position + mostBytes;
     if (room > this.#maxBytes) {
@@ -251,5 +252,8 @@ function rewriteLength(buffer: Buffer, position: number, start: number, end: num
 }
 
 function invalidTimestamp(timestampMs: number): MillraceError {
-  return new MillraceError('INVALID_TIMESTAMP', `A record's timestamp is whole milliseconds from ${noTimestampMs} (none) to ${maxTimestampMs}, got ${timestampMs}`);
+  return new MillraceError(
+    'INVALID_TIMESTAMP',
+    `A record's timestamp is whole milliseconds from ${noTimestampMs} (none) to ${maxTimestampMs}, got ${timestampMs}`,
+  );
 }

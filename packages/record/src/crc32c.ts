@@ -21,8 +21,7 @@ export function tableCrc32c(bytes: Uint8Array, start: number, end: number, previ
   let crc = ~previous;
   let index = start;
   for (; index + 8 <= end; index += 8) {
-    const x =
-      crc ^ (bytes[index]! | (bytes[index + 1]! << 8) | (bytes[index + 2]! << 16) | (bytes[index + 3]! << 24));
+    const x = crc ^ (bytes[index]! | (bytes[index + 1]! << 8) | (bytes[index + 2]! << 16) | (bytes[index + 3]! << 24));
     crc =
       t[0x700 + (x & 0xff)]! ^
       t[0x600 + ((x >>> 8) & 0xff)]! ^

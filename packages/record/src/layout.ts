@@ -66,7 +66,8 @@ export const logAppendTimeFlag = 1 << 3;
 export const transactionalFlag = 1 << 4;
 export const controlFlag = 1 << 5;
 export const deleteHorizonFlag = 1 << 6;
-export const knownAttributes = compressionMask | logAppendTimeFlag | transactionalFlag | controlFlag | deleteHorizonFlag;
+export const knownAttributes =
+  compressionMask | logAppendTimeFlag | transactionalFlag | controlFlag | deleteHorizonFlag;
 
 /** A record of null key, null value and no headers: length, attributes, two deltas, two lengths and a count. */
 export const minRecordBytes = 7;

@@ -11,7 +11,8 @@ const noHeaders: ReadHeaders = [];
 export function readHeaders(bytes: Buffer, start: number, end: number): ReadHeaders {
   const reader = new VarintReader(bytes, start, end);
   const count = reader.readVarint();
-  if (count < 0 || count * minHeaderBytes > end - reader.position) throw corruptMessage(`a record counts ${count} headers`);
+  if (count < 0 || count * minHeaderBytes > end - reader.position)
+    throw corruptMessage(`a record counts ${count} headers`);
   if (count === 0) {
     if (reader.position !== end) throw corruptMessage('bytes follow the headers of a record');
     return noHeaders;

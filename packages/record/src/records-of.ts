@@ -14,7 +14,8 @@ export function* recordsOf(bytes: Uint8Array, options: RecordCursorOptions): Gen
   while (position < bytes.length) {
     const size = nextBatchSize(bytes, position, bytes.length);
     if (size === undefined) throw corruptMessage(`the batch at byte ${position} is cut off`);
-    if (!view.at(bytes, position).isCrcValid()) throw corruptMessage(`the checksum of the batch at byte ${position} is wrong`);
+    if (!view.at(bytes, position).isCrcValid())
+      throw corruptMessage(`the checksum of the batch at byte ${position} is wrong`);
     const cursor = RecordCursor.over(view, options);
     while (cursor.next()) yield cursor.copy();
     position += size;

@@ -56,7 +56,8 @@ function validateAttributes(view: BatchView, limits: BatchLimits): void {
     throw invalidRecord(`unknown compression code ${attributes & layout.compressionMask}`);
   }
   if (limits.origin === 'replica') return;
-  if ((attributes & layout.deleteHorizonFlag) !== 0) throw invalidRecord('a delete horizon, which only compaction sets');
+  if ((attributes & layout.deleteHorizonFlag) !== 0)
+    throw invalidRecord('a delete horizon, which only compaction sets');
   if (limits.origin === 'client' && view.isControl) throw invalidRecord('control records, which no client may write');
 }
 
@@ -67,14 +68,18 @@ function validateOffsets(view: BatchView, limits: BatchLimits): void {
   if (recordCount < 0 || lastOffsetDelta < 0) {
     throw invalidRecord(`${recordCount} records and a last offset delta of ${lastOffsetDelta}`);
   }
-  if (recordCount * (isCompressed ? 0 : layout.minRecordBytes) > recordsBytes || (recordCount > 0 && recordsBytes === 0)) {
+  if (
+    recordCount * (isCompressed ? 0 : layout.minRecordBytes) > recordsBytes ||
+    (recordCount > 0 && recordsBytes === 0)
+  ) {
     throw invalidRecord(`${recordCount} records in ${recordsBytes} bytes`);
   }
   if (!view.isSafeInt64(layout.baseOffsetPosition)) throw invalidRecord('an offset above 2^53-1');
   const baseOffset = view.baseOffset;
 
   if (limits.origin === 'replica') {
-    if (baseOffset < 0 || !Number.isSafeInteger(baseOffset + lastOffsetDelta)) throw invalidRecord('impossible offsets');
+    if (baseOffset < 0 || !Number.isSafeInteger(baseOffset + lastOffsetDelta))
+      throw invalidRecord('impossible offsets');
     if (recordCount > lastOffsetDelta + 1) throw invalidRecord('more records than offsets');
     return;
   }
@@ -84,7 +89,8 @@ function validateOffsets(view: BatchView, limits: BatchLimits): void {
   }
   if (baseOffset !== 0) throw invalidRecord(`base offset ${baseOffset} instead of 0: the log assigns offsets`);
   // 0 as well as -1: clients that know no leader epochs leave the field zeroed.
-  if (view.leaderEpoch !== -1 && view.leaderEpoch !== 0) throw invalidRecord('a leader epoch, which only a leader sets');
+  if (view.leaderEpoch !== -1 && view.leaderEpoch !== 0)
+    throw invalidRecord('a leader epoch, which only a leader sets');
 }
 
 /** Without a producer id, 0 is as good as -1 for epoch and sequence: kafkajs sends zeros. */

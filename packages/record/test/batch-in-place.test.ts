@@ -17,12 +17,16 @@ describe('nextBatchSize', () => {
 
   test('throws for a length below that of an empty batch, and waits for any other', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.integer({ min: -5, max: 120 })), (length) => {
-        const bytes = Uint8Array.from(batch);
-        new DataView(bytes.buffer).setInt32(8, length);
-        if (length < 49) expect(() => nextBatchSize(bytes, 0, bytes.length)).toThrow('length field');
-        else expect(nextBatchSize(bytes, 0, bytes.length)).toBe(length + 12 <= bytes.length ? length + 12 : undefined);
-      }),
+      fc.property(
+        fc.oneof(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.integer({ min: -5, max: 120 })),
+        (length) => {
+          const bytes = Uint8Array.from(batch);
+          new DataView(bytes.buffer).setInt32(8, length);
+          if (length < 49) expect(() => nextBatchSize(bytes, 0, bytes.length)).toThrow('length field');
+          else
+            expect(nextBatchSize(bytes, 0, bytes.length)).toBe(length + 12 <= bytes.length ? length + 12 : undefined);
+        },
+      ),
     );
   });
 });

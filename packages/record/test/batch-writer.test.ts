@@ -12,21 +12,29 @@ function appendTo(writer: BatchWriter, record: PlainRecord): boolean {
 describe('BatchWriter', () => {
   test('takes records while they fit, changes nothing when one does not, and the batch is as large as it said', () => {
     fc.assert(
-      fc.property(anyRecords, fc.integer({ min: 62, max: 30_000 }), fc.nat({ max: 200 }), (records, maxBytes, initialBytes) => {
-        const writer = new BatchWriter({ maxBytes, initialBytes: 62 + initialBytes });
-        const taken: PlainRecord[] = [];
-        for (const record of records) {
-          const before = [writer.recordCount, writer.sizeBytes, writer.firstTimestamp, writer.maxTimestamp];
-          if (appendTo(writer, record)) taken.push(record);
-          else expect([writer.recordCount, writer.sizeBytes, writer.firstTimestamp, writer.maxTimestamp]).toEqual(before);
-          expect(writer.sizeBytes).toBeLessThanOrEqual(maxBytes);
-        }
-        expect(writer.recordCount).toBe(taken.length);
-        if (taken.length === 0) return;
-        const batch = writer.finish();
-        expect(batch.length).toBe(writer.sizeBytes);
-        expect([...recordsOf(batch, options)].map(meaningOf)).toEqual(taken.map(meaningOfPlain));
-      }),
+      fc.property(
+        anyRecords,
+        fc.integer({ min: 62, max: 30_000 }),
+        fc.nat({ max: 200 }),
+        (records, maxBytes, initialBytes) => {
+          const writer = new BatchWriter({ maxBytes, initialBytes: 62 + initialBytes });
+          const taken: PlainRecord[] = [];
+          for (const record of records) {
+            const before = [writer.recordCount, writer.sizeBytes, writer.firstTimestamp, writer.maxTimestamp];
+            if (appendTo(writer, record)) taken.push(record);
+            else
+              expect([writer.recordCount, writer.sizeBytes, writer.firstTimestamp, writer.maxTimestamp]).toEqual(
+                before,
+              );
+            expect(writer.sizeBytes).toBeLessThanOrEqual(maxBytes);
+          }
+          expect(writer.recordCount).toBe(taken.length);
+          if (taken.length === 0) return;
+          const batch = writer.finish();
+          expect(batch.length).toBe(writer.sizeBytes);
+          expect([...recordsOf(batch, options)].map(meaningOf)).toEqual(taken.map(meaningOfPlain));
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -89,7 +97,13 @@ describe('BatchWriter', () => {
       const writer = new BatchWriter({ maxBytes: 1000 });
       writer.append('a', 'value', undefined, 50);
       const first = Uint8Array.from(writer.finish({ compression, producerId: 9, producerEpoch: 1, baseSequence: 4 }));
-      const again = writer.finish({ compression, producerId: 9, producerEpoch: 2, baseSequence: 0, isTransactional: true });
+      const again = writer.finish({
+        compression,
+        producerId: 9,
+        producerEpoch: 2,
+        baseSequence: 0,
+        isTransactional: true,
+      });
       expect(new BatchView(first)).toMatchObject({ producerEpoch: 1, baseSequence: 4, isTransactional: false });
       expect(new BatchView(again)).toMatchObject({ producerEpoch: 2, baseSequence: 0, isTransactional: true });
       expect(new BatchView(again).isCrcValid()).toBe(true);

@@ -4,7 +4,15 @@
  */
 import { MillraceError } from '@millrace/base';
 import { beforeAll, expect, test } from 'vitest';
-import { BatchView, encodeBatch, loadCompression, RecordCursor, recordsOf, validateBatch, type Compression } from '@millrace/record';
+import {
+  BatchView,
+  encodeBatch,
+  loadCompression,
+  RecordCursor,
+  recordsOf,
+  validateBatch,
+  type Compression,
+} from '@millrace/record';
 import { crc32c } from '../src/crc32c.js';
 
 beforeAll(() => loadCompression('zstd'));
@@ -82,7 +90,15 @@ function count(counts: Map<string, number>, way: string, run: () => void): void 
 function fuzz(compression: Compression, inputs: number): Map<string, number> {
   const random = randomNumbers(0x5eed + inputs);
   const records = [
-    { key: 'key', value: 'a value of some length', headers: [['name', 'x'], ['null', null]] as const, timestampMs: 1000 },
+    {
+      key: 'key',
+      value: 'a value of some length',
+      headers: [
+        ['name', 'x'],
+        ['null', null],
+      ] as const,
+      timestampMs: 1000,
+    },
     { key: null, value: 'b'.repeat(80), timestampMs: 900 },
     { key: 'k', value: null, timestampMs: 2_000_000_000 },
   ];

@@ -3,6 +3,9 @@
  * gzip; for the rest it calls codecs that are registered here, written apart from ours (no walking, no bounds).
  */
 import { createRequire } from 'node:module';
+import type * as ZstdWasm from '@bokuweb/zstd-wasm';
+import type * as Lz4 from 'lz4-napi';
+import type * as Snappy from 'snappy';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { BatchView, encodeBatch, loadCompression, recordsOf, validateBatch, type Compression } from '@millrace/record';
@@ -49,9 +52,9 @@ const { Types, Codecs } = require('kafkajs/src/protocol/message/compression') as
   Types: Readonly<Record<string, number>>;
   Codecs: Record<number, () => KafkaCodec>;
 };
-const snappy = require('snappy') as typeof import('snappy');
-const lz4 = require('lz4-napi') as typeof import('lz4-napi');
-const zstd = require('@bokuweb/zstd-wasm') as typeof import('@bokuweb/zstd-wasm');
+const snappy = require('snappy') as typeof Snappy;
+const lz4 = require('lz4-napi') as typeof Lz4;
+const zstd = require('@bokuweb/zstd-wasm') as typeof ZstdWasm;
 
 const codes: Readonly<Record<Compression, number>> = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 };
 
@@ -115,7 +118,10 @@ const runs = { numRuns: 150 };
 describe.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)('with compression %s', (compression) => {
   test('kafkajs decodes what we encode', async () => {
     const headers = headerNames.chain((names) => fc.tuple(...names.map((name) => fc.tuple(fc.constant(name), field))));
-    const records = fc.array(fc.record({ key: field, value: field, headers, timestampMs }), { minLength: 1, maxLength: 12 });
+    const records = fc.array(fc.record({ key: field, value: field, headers, timestampMs }), {
+      minLength: 1,
+      maxLength: 12,
+    });
     await fc.assert(
       fc.asyncProperty(records, batchOptions, fc.boolean(), async (plain, options, isControl) => {
         const bytes = Buffer.from(encodeBatch(plain, { ...options, isControl, compression }));
@@ -157,9 +163,19 @@ describe.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)('with compress
   test('we decode what kafkajs encodes', async () => {
     // Its encoder cannot write a header whose value is null.
     const headers = headerNames.chain((names) =>
-      fc.tuple(...names.map((name) => fc.tuple(fc.constant(name), field.map((value) => value ?? Buffer.alloc(0))))),
+      fc.tuple(
+        ...names.map((name) =>
+          fc.tuple(
+            fc.constant(name),
+            field.map((value) => value ?? Buffer.alloc(0)),
+          ),
+        ),
+      ),
     );
-    const records = fc.array(fc.record({ key: field, value: field, headers, timestampMs }), { minLength: 1, maxLength: 12 });
+    const records = fc.array(fc.record({ key: field, value: field, headers, timestampMs }), {
+      minLength: 1,
+      maxLength: 12,
+    });
     await fc.assert(
       fc.asyncProperty(records, batchOptions, async (plain, options) => {
         const first = plain[0]!.timestampMs;

@@ -1,7 +1,15 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { BatchView, encodeBatch, loadCompression, patchBatch, RecordCursor, recordsOf, type LogRecord } from '@millrace/record';
+import {
+  BatchView,
+  encodeBatch,
+  loadCompression,
+  patchBatch,
+  RecordCursor,
+  recordsOf,
+  type LogRecord,
+} from '@millrace/record';
 import { anyCompression, anyRecords, meaningOf, meaningOfPlain } from './arbitrary-records.js';
 import { sealed } from './sealed.js';
 
@@ -106,35 +114,183 @@ describe('a batch with a right CRC and wrong content is corrupt:', () => {
   /** 61: length, attributes, timestamp delta, offset delta, 65: key length 1, "k", 67: value length 1, "v", 69: headers 1 */
   const batch = encodeBatch([{ key: 'k', value: 'v', headers: [['h', 'x']] }, { value: 'w' }]);
   const cases: [string, (data: DataView, bytes: Uint8Array) => void, string][] = [
-    ['more records than there are bytes for', (data) => { data.setInt32(57, 3); }, 'inside a varint'],
-    ['fewer records than there are', (data) => { data.setInt32(57, 1); }, 'bytes follow its last record'],
-    ['a negative count', (data) => { data.setInt32(57, -1); }, 'counts -1 records'],
-    ['a record longer than the batch', (_, bytes) => { bytes[61] = 0x7e; }, 'reaches past its end'],
-    ['a record of negative length', (_, bytes) => { bytes[61] = 1; }, 'reaches past its end'],
-    ['a record shorter than its fields', (_, bytes) => { bytes[61] = 6; }, 'inside a varint'],
-    ['an offset beyond the last', (_, bytes) => { bytes[64] = 4; }, 'offset delta 2'],
-    ['an offset before the batch', (_, bytes) => { bytes[64] = 1; }, 'offset delta -1'],
-    ['two records of one offset', (_, bytes) => { bytes[64] = 2; }, 'offset delta 1 follows 1'],
-    ['a key longer than its record', (_, bytes) => { bytes[65] = 40; }, 'inside a varint'],
-    ['a key of length -2', (_, bytes) => { bytes[65] = 3; }, 'reaches past the end of its record'],
-    ['a value longer than its record', (_, bytes) => { bytes[67] = 40; }, 'reaches past the end of its record'],
-    ['a value that leaves no room for headers', (_, bytes) => { bytes[67] = 12; }, 'reaches past the end of its record'],
-    ['more headers than there are bytes for', (_, bytes) => { bytes[69] = 20; }, 'counts 10 headers'],
-    ['a negative count of headers', (_, bytes) => { bytes[69] = 1; }, 'counts -1 headers'],
-    ['fewer headers than there are', (_, bytes) => { bytes[69] = 0; }, 'bytes follow the headers'],
-    ['a header without a name', (_, bytes) => { bytes[70] = 1; }, 'a header has no name'],
-    ['a header name longer than its record', (_, bytes) => { bytes[70] = 60; }, 'a header reaches past'],
-    ['a header value shorter than there is', (_, bytes) => { bytes[72] = 0; }, 'bytes follow the headers'],
-    ['another magic', (_, bytes) => { bytes[16] = 1; }, 'magic is 1'],
-    ['an unknown compression', (_, bytes) => { bytes[22] = 7; }, 'compression code is unknown'],
-    ['a size beyond its bytes', (data) => { data.setInt32(8, 1000); }, 'ends before that'],
-    ['an offset above 2^53', (data) => { data.setInt32(0, 0x7fff_ffff); }, '64-bit field'],
-    ['a last offset above 2^53', (data) => { data.setInt32(0, 0x1f_ffff); data.setInt32(4, -1); }, 'last offset'],
+    [
+      'more records than there are bytes for',
+      (data) => {
+        data.setInt32(57, 3);
+      },
+      'inside a varint',
+    ],
+    [
+      'fewer records than there are',
+      (data) => {
+        data.setInt32(57, 1);
+      },
+      'bytes follow its last record',
+    ],
+    [
+      'a negative count',
+      (data) => {
+        data.setInt32(57, -1);
+      },
+      'counts -1 records',
+    ],
+    [
+      'a record longer than the batch',
+      (_, bytes) => {
+        bytes[61] = 0x7e;
+      },
+      'reaches past its end',
+    ],
+    [
+      'a record of negative length',
+      (_, bytes) => {
+        bytes[61] = 1;
+      },
+      'reaches past its end',
+    ],
+    [
+      'a record shorter than its fields',
+      (_, bytes) => {
+        bytes[61] = 6;
+      },
+      'inside a varint',
+    ],
+    [
+      'an offset beyond the last',
+      (_, bytes) => {
+        bytes[64] = 4;
+      },
+      'offset delta 2',
+    ],
+    [
+      'an offset before the batch',
+      (_, bytes) => {
+        bytes[64] = 1;
+      },
+      'offset delta -1',
+    ],
+    [
+      'two records of one offset',
+      (_, bytes) => {
+        bytes[64] = 2;
+      },
+      'offset delta 1 follows 1',
+    ],
+    [
+      'a key longer than its record',
+      (_, bytes) => {
+        bytes[65] = 40;
+      },
+      'inside a varint',
+    ],
+    [
+      'a key of length -2',
+      (_, bytes) => {
+        bytes[65] = 3;
+      },
+      'reaches past the end of its record',
+    ],
+    [
+      'a value longer than its record',
+      (_, bytes) => {
+        bytes[67] = 40;
+      },
+      'reaches past the end of its record',
+    ],
+    [
+      'a value that leaves no room for headers',
+      (_, bytes) => {
+        bytes[67] = 12;
+      },
+      'reaches past the end of its record',
+    ],
+    [
+      'more headers than there are bytes for',
+      (_, bytes) => {
+        bytes[69] = 20;
+      },
+      'counts 10 headers',
+    ],
+    [
+      'a negative count of headers',
+      (_, bytes) => {
+        bytes[69] = 1;
+      },
+      'counts -1 headers',
+    ],
+    [
+      'fewer headers than there are',
+      (_, bytes) => {
+        bytes[69] = 0;
+      },
+      'bytes follow the headers',
+    ],
+    [
+      'a header without a name',
+      (_, bytes) => {
+        bytes[70] = 1;
+      },
+      'a header has no name',
+    ],
+    [
+      'a header name longer than its record',
+      (_, bytes) => {
+        bytes[70] = 60;
+      },
+      'a header reaches past',
+    ],
+    [
+      'a header value shorter than there is',
+      (_, bytes) => {
+        bytes[72] = 0;
+      },
+      'bytes follow the headers',
+    ],
+    [
+      'another magic',
+      (_, bytes) => {
+        bytes[16] = 1;
+      },
+      'magic is 1',
+    ],
+    [
+      'an unknown compression',
+      (_, bytes) => {
+        bytes[22] = 7;
+      },
+      'compression code is unknown',
+    ],
+    [
+      'a size beyond its bytes',
+      (data) => {
+        data.setInt32(8, 1000);
+      },
+      'ends before that',
+    ],
+    [
+      'an offset above 2^53',
+      (data) => {
+        data.setInt32(0, 0x7fff_ffff);
+      },
+      '64-bit field',
+    ],
+    [
+      'a last offset above 2^53',
+      (data) => {
+        data.setInt32(0, 0x1f_ffff);
+        data.setInt32(4, -1);
+      },
+      'last offset',
+    ],
   ];
 
   test.each(cases)('%s', (_, change, message) => {
     expect(() => readAll(sealed(batch, change))).toThrow(
-      expect.objectContaining({ code: 'CORRUPT_MESSAGE', message: expect.stringContaining(message) as string }) as Error,
+      expect.objectContaining({
+        code: 'CORRUPT_MESSAGE',
+        message: expect.stringContaining(message) as string,
+      }) as Error,
     );
   });
 
@@ -147,8 +303,12 @@ describe('recordsOf', () => {
   const batch = encodeBatch([{ value: 'a' }]);
 
   test('refuses a batch that is cut off', () => {
-    expect(() => [...recordsOf(batch.subarray(0, batch.length - 1), options)]).toThrow('the batch at byte 0 is cut off');
-    expect(() => [...recordsOf(Buffer.concat([batch, batch.subarray(0, 5)]), options)]).toThrow('at byte 69 is cut off');
+    expect(() => [...recordsOf(batch.subarray(0, batch.length - 1), options)]).toThrow(
+      'the batch at byte 0 is cut off',
+    );
+    expect(() => [...recordsOf(Buffer.concat([batch, batch.subarray(0, 5)]), options)]).toThrow(
+      'at byte 69 is cut off',
+    );
   });
 
   test('refuses a batch whose checksum is wrong', () => {

@@ -65,7 +65,12 @@ describe('varints', () => {
   });
 
   test('an encoding longer than its value needs is corrupt', () => {
-    for (const bytes of [[0x80, 0], [0x81, 0], [0xff, 0x80, 0], [0x81, 0x80, 0x80, 0x80, 0]]) {
+    for (const bytes of [
+      [0x80, 0],
+      [0x81, 0],
+      [0xff, 0x80, 0],
+      [0x81, 0x80, 0x80, 0x80, 0],
+    ]) {
       expect(() => readVarint(bytes)).toThrow('longer than its value needs');
       expect(() => readVarlong(bytes)).toThrow('longer than its value needs');
     }

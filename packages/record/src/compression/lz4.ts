@@ -5,16 +5,16 @@
  * frames first.
  */
 import { createRequire } from 'node:module';
+import type * as Lz4 from 'lz4-napi';
 import { corruptMessage } from '../corrupt-message.js';
 import { decompressedTooLarge } from './decompressed-too-large.js';
 import { lz4Frames } from './lz4-frame.js';
 
-type Lz4 = typeof import('lz4-napi');
-let loaded: Lz4 | undefined;
+let loaded: typeof Lz4 | undefined;
 
 /** Loaded at first use: native code, and most processes never need it. */
-function lz4(): Lz4 {
-  loaded ??= createRequire(import.meta.url)('lz4-napi') as Lz4;
+function lz4(): typeof Lz4 {
+  loaded ??= createRequire(import.meta.url)('lz4-napi') as typeof Lz4;
   return loaded;
 }
 

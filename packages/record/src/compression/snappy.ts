@@ -11,6 +11,7 @@
  * Whole streams may follow each other. Other clients write one raw block without any framing: that is read too.
  */
 import { createRequire } from 'node:module';
+import type * as Snappy from 'snappy';
 import { corruptMessage } from '../corrupt-message.js';
 import { decompressedTooLarge } from './decompressed-too-large.js';
 
@@ -21,12 +22,11 @@ const blockBytes = 32 * 1024;
 /** A copy of three bytes makes at most 64: nothing in the format grows more. */
 const maxGrowth = 22;
 
-type Snappy = typeof import('snappy');
-let loaded: Snappy | undefined;
+let loaded: typeof Snappy | undefined;
 
 /** Loaded at first use: native code, and most processes never need it. */
-function snappy(): Snappy {
-  loaded ??= createRequire(import.meta.url)('snappy') as Snappy;
+function snappy(): typeof Snappy {
+  loaded ??= createRequire(import.meta.url)('snappy') as typeof Snappy;
   return loaded;
 }
 

@@ -74,7 +74,7 @@ function walkFrame(bytes: Uint8Array, view: DataView, start: number): ZstdFrame 
 
   let boundBytes = 0;
   let isExact = true;
-  for (let isLast = false; !isLast; ) {
+  for (let isLast = false; !isLast;) {
     need(bytes, position, 3);
     const block = view.getUint16(position, true) | (bytes[position + 2]! << 16);
     position += 3;

@@ -6,6 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import * as zlib from 'node:zlib';
+import type * as ZstdWasm from '@bokuweb/zstd-wasm';
 import { errorCode, errorMessage, MillraceError } from '@millrace/base';
 import { corruptMessage } from '../corrupt-message.js';
 import { decompressedTooLarge } from './decompressed-too-large.js';
@@ -98,7 +99,7 @@ function zlibCodec(): ZstdCodec | undefined {
 const outputTooSmall = /code -70$/;
 
 async function loadWasmCodec(): Promise<ZstdCodec> {
-  const wasm = createRequire(import.meta.url)('@bokuweb/zstd-wasm') as typeof import('@bokuweb/zstd-wasm');
+  const wasm = createRequire(import.meta.url)('@bokuweb/zstd-wasm') as typeof ZstdWasm;
   await wasm.init();
   return {
     compress: (bytes) => wasm.compress(asBuffer(bytes), level),

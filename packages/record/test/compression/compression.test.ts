@@ -1,11 +1,12 @@
 import { createRequire } from 'node:module';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import type * as Snappy from 'snappy';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compress, compressions, decompress, loadCompression } from '@millrace/record';
 
 const require = createRequire(import.meta.url);
-const snappy = require('snappy') as typeof import('snappy');
+const snappy = require('snappy') as typeof Snappy;
 
 beforeAll(() => Promise.all(compressions.map(loadCompression)));
 
@@ -28,9 +29,11 @@ describe.each(codecs)('%s', (codec) => {
   test('gives back what it was given, and refuses a limit one byte below', () => {
     const input = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),
-      fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 5000 })).map(([unit, times]) => {
-        return new Uint8Array(Buffer.alloc(unit.length * times, unit));
-      }),
+      fc
+        .tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 5000 }))
+        .map(([unit, times]) => {
+          return new Uint8Array(Buffer.alloc(unit.length * times, unit));
+        }),
     );
     fc.assert(
       fc.property(input, (bytes) => {
@@ -69,7 +72,10 @@ describe.each(codecs)('%s', (codec) => {
     const compressed = compress(codec, Buffer.from(text));
     for (const tail of ['00', '0000000000000000', '616263', '1f', 'ffffffffffffffffffff']) {
       const bytes = Buffer.concat([compressed, Buffer.from(tail, 'hex')]);
-      expect(code(() => decompress(codec, bytes, 1 << 20)), tail).toBe('CORRUPT_MESSAGE');
+      expect(
+        code(() => decompress(codec, bytes, 1 << 20)),
+        tail,
+      ).toBe('CORRUPT_MESSAGE');
     }
   });
 
@@ -78,7 +84,10 @@ describe.each(codecs)('%s', (codec) => {
     for (let length = 1; length < compressed.length; length++) {
       // Snappy's framing has no end mark: cut before the first block, it is an empty stream.
       if (codec === 'snappy' && length === 16) continue;
-      expect(code(() => decompress(codec, compressed.subarray(0, length), 1 << 20)), `${length}`).toBe('CORRUPT_MESSAGE');
+      expect(
+        code(() => decompress(codec, compressed.subarray(0, length), 1 << 20)),
+        `${length}`,
+      ).toBe('CORRUPT_MESSAGE');
     }
   });
 

@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module';
+import type * as Lz4 from 'lz4-napi';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { lz4BlockContentBytes, lz4Frames } from '../../src/compression/lz4-frame.js';
 
 const require = createRequire(import.meta.url);
-const { compressFrameSync } = require('lz4-napi') as typeof import('lz4-napi');
+const { compressFrameSync } = require('lz4-napi') as typeof Lz4;
 
 const unit = fc.uint8Array({ minLength: 1, maxLength: 300 });
 const compressible = fc
