@@ -8,3 +8,8 @@ export { recordingLogger, type LogLine, type RecordingLogger } from './observing
 export { recordingMetrics, type RecordingMetrics } from './observing/recording-metrics.js';
 export { hashBytes, hashEnd, hashNumber, hashStart, hashText } from './random/hash.js';
 export { seededRandom } from './random/seeded-random.js';
+export type { LinkOptions } from './network/links.js';
+export type { SimulatedNetwork } from './network/simulated-network.js';
+export { Simulation, type DiskLatency, type SimulationOptions } from './simulation/simulation.js';
+export { fileSystemConformance, type FileSystemFixture } from './conformance/file-system-conformance.js';
+export { networkConformance, type NetworkFixture } from './conformance/network-conformance.js';

@@ -35,8 +35,14 @@ export class NodeFileSystem implements FileSystem {
   }
 
   stat(path: string): FileStat | undefined {
-    const stats = statSync(path, { throwIfNoEntry: false });
-    return stats === undefined ? undefined : { sizeBytes: stats.size, isDirectory: stats.isDirectory() };
+    try {
+      const stats = statSync(path, { throwIfNoEntry: false });
+      return stats === undefined ? undefined : { sizeBytes: stats.size, isDirectory: stats.isDirectory() };
+    } catch (error) {
+      // A file where a directory was meant: there is nothing at this path either.
+      if (errorCode(error) === 'ENOTDIR') return undefined;
+      throw error;
+    }
   }
 
   makeDirectory(path: string): void {

@@ -21,9 +21,10 @@ export class NodeNetwork implements Network {
   readonly #logger: Logger;
   /**
    * One buffer for all sockets: on POSIX the kernel fills it and the data callback runs before any other read starts.
-   * On Windows a read is under way all the time, so there each socket has its own.
+   * On Windows a read is under way all the time, so there each socket has its own. Not a `Buffer`, whose `slice` would
+   * give a view where the receiver wants a copy.
    */
-  readonly #sharedReadBuffer = process.platform === 'win32' ? undefined : Buffer.allocUnsafeSlow(readBufferBytes);
+  readonly #sharedReadBuffer = process.platform === 'win32' ? undefined : new Uint8Array(readBufferBytes);
 
   constructor(options: NodeNetworkOptions = {}) {
     this.#highWaterMarkBytes = options.highWaterMarkBytes ?? 1024 * 1024;
@@ -109,7 +110,7 @@ export class NodeNetwork implements Network {
   }
 
   #reader(): { socket: NodeSocket | undefined; readonly onread: OnReadOpts } {
-    const buffer = this.#sharedReadBuffer ?? Buffer.allocUnsafeSlow(readBufferBytes);
+    const buffer = this.#sharedReadBuffer ?? new Uint8Array(readBufferBytes);
     const reader = {
       socket: undefined as NodeSocket | undefined,
       onread: {

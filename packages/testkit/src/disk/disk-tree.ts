@@ -111,7 +111,8 @@ export class DiskTree {
 
   write(file: FileInode, path: string, position: number, bytes: Uint8Array): void {
     const before = file.sizeBytes;
-    const copy = bytes.slice();
+    // Not slice(): the caller's may be a Buffer, whose slice is a view.
+    const copy = new Uint8Array(bytes);
     file.write(this.#record({ kind: 'write', path, file: file.number, position, bytes: copy }), position, copy);
     this.usedBytes += file.sizeBytes - before;
   }

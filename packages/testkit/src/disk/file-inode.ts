@@ -47,8 +47,9 @@ export class FileInode {
     return this.#unsynced;
   }
 
+  /** The bytes belong to the inode from now on. */
   write(sequence: number, position: number, bytes: Uint8Array): void {
-    const operation = { kind: 'write', sequence, position, bytes: bytes.slice() } as const;
+    const operation = { kind: 'write', sequence, position, bytes } as const;
     this.#unsynced.push(operation);
     [this.#cached, this.#sizeBytes] = applied(this.#cached, this.#sizeBytes, operation);
   }

@@ -24,7 +24,10 @@ export interface SimulatedDiskOptions {
 export interface ReplayOptions extends CrashPolicy {
   /** Decides the random fates; each crash point has a stream of its own. */
   readonly random?: Random;
-  /** The disk as it was before the first operation: `disk.crash('kept')`, taken at that time. Empty when absent. */
+  /**
+   * The disk as it was before the first operation, when it was not empty: for operations of a `disk` that itself came
+   * out of a crash, `disk.crash('kept')` taken before its use.
+   */
   readonly base?: SimulatedDisk;
 }
 

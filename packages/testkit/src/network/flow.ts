@@ -1,0 +1,207 @@
+/**
+ * One direction of a connection: bytes on their way from one socket to the other.
+ *
+ *     write -> #queue --(window)--> #segments (on the link) --(arrival)--> receiver's onData
+ *                 ^                                                              |
+ *                 +------------------ acknowledgement frees the window <---------+
+ *
+ * - Segments have random sizes, so frames are cut anywhere; they arrive in order.
+ * - A receiver that pauses keeps its segments here: the window fills, then the sender's queue: back pressure.
+ * - Over a cut link nothing arrives and no acknowledgement returns; `heal` sets both going again.
+ */
+import type { RandomStream } from '@millrace/base';
+import type { Scheduler } from '../simulation/scheduler.js';
+import type { Links } from './links.js';
+import type { SimulatedSocket } from './simulated-socket.js';
+
+export interface FlowOptions {
+  readonly scheduler: Scheduler;
+  readonly links: Links;
+  readonly random: RandomStream;
+  readonly sender: SimulatedSocket;
+  readonly receiver: SimulatedSocket;
+}
+
+/** A stretch of bytes, or the end of the stream. */
+type Segment = Uint8Array | 'end';
+
+const windowBytes = 64 * 1024;
+
+export class Flow {
+  readonly #options: FlowOptions;
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  /** Sent and not acknowledged: on the link, or waiting at the receiver. */
+  #outstandingBytes = 0;
+  /** On the link, in order; the first `#arrived` have reached the receiver's machine. */
+  readonly #segments: Segment[] = [];
+  #arrived = 0;
+  /** Reached the receiver's machine while the link was cut: to be sent again. */
+  #isStalled = false;
+  #lastArrivalUs = 0;
+  #unacknowledgedBytes = 0;
+  #isAcknowledging = false;
+  #isEnding = false;
+  #isEndSent = false;
+
+  constructor(options: FlowOptions) {
+    this.#options = options;
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Whether the end of the stream has left the sender. */
+  get isEndSent(): boolean {
+    return this.#isEndSent;
+  }
+
+  get hasUnread(): boolean {
+    return this.#segments.some((segment) => segment !== 'end');
+  }
+
+  /** Nothing arrives before this moment. */
+  startAt(timeUs: number): void {
+    this.#lastArrivalUs = timeUs;
+  }
+
+  add(bytes: Uint8Array): void {
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+  }
+
+  /** The stream ends after what is queued. */
+  end(): void {
+    this.#isEnding = true;
+  }
+
+  dropQueue(): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
+  }
+
+  /** Forgets all: a reset, or the end of the sender's machine. */
+  dropAll(): void {
+    this.dropQueue();
+    this.#segments.length = 0;
+    this.#arrived = 0;
+  }
+
+  /** Puts on the link what the window allows. */
+  send(): void {
+    while (this.#queuedBytes > 0 && this.#outstandingBytes < windowBytes) {
+      const room = windowBytes - this.#outstandingBytes;
+      const segment = this.#takeQueued(Math.min(this.#queuedBytes, room, this.#segmentBytes()));
+      this.#outstandingBytes += segment.length;
+      this.#transmit(segment);
+    }
+    if (this.#isEnding && !this.#isEndSent && this.#queuedBytes === 0) {
+      this.#isEndSent = true;
+      this.#transmit('end');
+    }
+  }
+
+  /** Gives the receiver what has arrived, as long as it takes it. */
+  deliver(): void {
+    const { receiver } = this.#options;
+    while (this.#arrived > 0 && receiver.isReading) {
+      const segment = this.#segments.shift() as Segment;
+      this.#arrived -= 1;
+      if (segment === 'end') {
+        receiver.receiveEnd();
+        continue;
+      }
+      this.#unacknowledgedBytes += segment.length;
+      receiver.receive(segment);
+    }
+    this.#acknowledge();
+  }
+
+  /** A link of this connection works again. */
+  healed(): void {
+    if (this.#isStalled) this.sendAgain();
+    this.#acknowledge();
+  }
+
+  /** Everything that has not arrived is sent again. */
+  sendAgain(): void {
+    this.#isStalled = false;
+    const waiting = this.#segments.length - this.#arrived;
+    for (let index = 0; index < waiting; index += 1) this.#scheduleArrival(0);
+  }
+
+  #transmit(segment: Segment): void {
+    this.#segments.push(segment);
+    if (!this.#isStalled) this.#scheduleArrival(segment === 'end' ? 0 : segment.length);
+  }
+
+  #scheduleArrival(sizeBytes: number): void {
+    const { scheduler, links, sender, receiver } = this.#options;
+    const { nowUs } = scheduler;
+    const arrivalUs = nowUs + links.delayUs(sender.node, receiver.node, { nowUs, sizeBytes });
+    this.#lastArrivalUs = Math.max(arrivalUs, this.#lastArrivalUs + 1);
+    scheduler.schedule({
+      owner: receiver.incarnation.state === 'ended' ? undefined : receiver.incarnation,
+      delayUs: this.#lastArrivalUs - nowUs,
+      kind: 'arrive',
+      run: () => {
+        this.#arrive();
+      },
+    });
+  }
+
+  #arrive(): void {
+    const { links, sender, receiver } = this.#options;
+    if (this.#segments.length === this.#arrived) return;
+    if (links.isCut(sender.node, receiver.node)) {
+      this.#isStalled = true;
+      return;
+    }
+    if (this.#isStalled) return;
+    if (receiver.isGone) {
+      if (this.#segments.pop() !== 'end') receiver.refuse();
+      return;
+    }
+    this.#arrived += 1;
+    this.deliver();
+  }
+
+  #acknowledge(): void {
+    const { scheduler, links, sender, receiver } = this.#options;
+    if (this.#unacknowledgedBytes === 0 || this.#isAcknowledging || links.isCut(receiver.node, sender.node)) return;
+    this.#isAcknowledging = true;
+    scheduler.schedule({
+      owner: sender.incarnation,
+      delayUs: links.delayUs(receiver.node, sender.node, { nowUs: scheduler.nowUs, sizeBytes: 0 }),
+      kind: 'acknowledge',
+      run: () => {
+        this.#isAcknowledging = false;
+        this.#outstandingBytes -= this.#unacknowledgedBytes;
+        this.#unacknowledgedBytes = 0;
+        sender.flush();
+      },
+    });
+  }
+
+  /** Mostly what one read of a real socket returns; sometimes a few bytes. */
+  #segmentBytes(): number {
+    const { random } = this.#options;
+    return random.integer(0, 8) === 0 ? random.integer(1, 64) : random.integer(1024, windowBytes);
+  }
+
+  #takeQueued(count: number): Uint8Array {
+    const segment = new Uint8Array(count);
+    let filled = 0;
+    while (filled < count) {
+      const piece = this.#queue[0] as Uint8Array;
+      const taken = piece.subarray(0, count - filled);
+      segment.set(taken, filled);
+      filled += taken.length;
+      if (taken.length === piece.length) this.#queue.shift();
+      else this.#queue[0] = piece.subarray(taken.length);
+    }
+    this.#queuedBytes -= count;
+    return segment;
+  }
+}
