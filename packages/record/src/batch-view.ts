@@ -1,11 +1,12 @@
 /**
  * The header fields of a batch, read where they lie. One view can move over many batches: nothing is allocated per
- * batch. It trusts nothing but that a whole header is there; `validateBatch` judges what the fields say.
+ * batch. It trusts nothing but that a whole header is there, and its numbers may be nonsense: 64-bit fields beyond
+ * +-(2^53-1) come out as unsafe integers. `validateBatch` judges what the fields say.
  */
 import { compressions, type Compression } from './compression/compression.js';
 import { corruptMessage } from './corrupt-message.js';
 import { crc32c } from './crc32c.js';
-import { isSafeInt64, readInt64 } from './int64.js';
+import { readInt64 } from './int64.js';
 import * as layout from './layout.js';
 
 /** Who sets the timestamps of records: the producer, or the leader when it appends them. */
@@ -140,11 +141,6 @@ export class BatchView {
 
   get recordCount(): number {
     return this.#data.getInt32(this.#position + layout.recordCountPosition);
-  }
-
-  /** Whether a 64-bit field, by its place in the header, holds a number that can be read. */
-  isSafeInt64(field: number): boolean {
-    return isSafeInt64(this.#data, this.#position + field);
   }
 
   /** Whether the batch is there whole and its bytes are those the CRC was made of. */

@@ -66,7 +66,12 @@ export class RecordCursor {
     if (!view.isComplete) throw corruptMessage(`it should have ${view.sizeBytes} bytes and ends before that`);
     if (view.magic !== batchMagic) throw corruptMessage(`its magic is ${view.magic}, only 2 is spoken`);
     if (view.recordCount < 0) throw corruptMessage(`it counts ${view.recordCount} records`);
-    if (!Number.isSafeInteger(view.lastOffset)) throw corruptMessage('its last offset is above 2^53-1');
+    if (!Number.isSafeInteger(view.baseOffset) || !Number.isSafeInteger(view.lastOffset)) {
+      throw corruptMessage('its offsets are outside +-(2^53-1)');
+    }
+    if (!Number.isSafeInteger(view.baseTimestamp) || !Number.isSafeInteger(view.maxTimestamp)) {
+      throw corruptMessage('its timestamps are outside +-(2^53-1)');
+    }
     const start = view.position + recordsPosition;
     const end = view.position + view.sizeBytes;
     // An emptied batch (compaction keeps its header) has nothing to decompress.

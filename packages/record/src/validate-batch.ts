@@ -74,11 +74,10 @@ function validateOffsets(view: BatchView, limits: BatchLimits): void {
   ) {
     throw invalidRecord(`${recordCount} records in ${recordsBytes} bytes`);
   }
-  if (!view.isSafeInt64(layout.baseOffsetPosition)) throw invalidRecord('an offset above 2^53-1');
   const baseOffset = view.baseOffset;
 
   if (limits.origin === 'replica') {
-    if (baseOffset < 0 || !Number.isSafeInteger(baseOffset + lastOffsetDelta))
+    if (baseOffset < 0 || !Number.isSafeInteger(baseOffset + lastOffsetDelta + 1))
       throw invalidRecord('impossible offsets');
     if (recordCount > lastOffsetDelta + 1) throw invalidRecord('more records than offsets');
     return;
@@ -95,9 +94,8 @@ function validateOffsets(view: BatchView, limits: BatchLimits): void {
 
 /** Without a producer id, 0 is as good as -1 for epoch and sequence: kafkajs sends zeros. */
 function validateProducer(view: BatchView): void {
-  if (!view.isSafeInt64(layout.producerIdPosition)) throw invalidRecord('a producer id above 2^53-1');
   const { producerId, producerEpoch, baseSequence } = view;
-  if (producerId < -1 || producerEpoch < -1 || baseSequence < -1) {
+  if (producerId < -1 || producerId > Number.MAX_SAFE_INTEGER || producerEpoch < -1 || baseSequence < -1) {
     throw invalidRecord(`producer id ${producerId}, epoch ${producerEpoch}, sequence ${baseSequence}`);
   }
   if (producerId === -1) {
@@ -111,8 +109,9 @@ function validateProducer(view: BatchView): void {
 }
 
 function validateTimestamps(view: BatchView, limits: BatchLimits): void {
-  const base = timestamp(view, layout.baseTimestampPosition);
-  const max = timestamp(view, layout.maxTimestampPosition);
+  const { baseTimestamp: base, maxTimestamp: max } = view;
+  checkTimestamp(base);
+  checkTimestamp(max);
   if (view.timestampType === 'LogAppendTime') {
     if (limits.origin === 'client') throw invalidTimestamp('the type LogAppendTime, which only a leader sets');
     return;
@@ -127,11 +126,9 @@ function validateTimestamps(view: BatchView, limits: BatchLimits): void {
   }
 }
 
-function timestamp(view: BatchView, field: number): number {
-  if (!view.isSafeInt64(field)) throw invalidTimestamp('a time outside +-(2^53-1)');
-  const value = field === layout.baseTimestampPosition ? view.baseTimestamp : view.maxTimestamp;
-  if (value < layout.noTimestampMs || value > layout.maxTimestampMs) throw invalidTimestamp(`${value}`);
-  return value;
+function checkTimestamp(timestampMs: number): void {
+  if (timestampMs >= layout.noTimestampMs && timestampMs <= layout.maxTimestampMs) return;
+  throw invalidTimestamp(`${timestampMs}, which is no moment`);
 }
 
 function invalidRecord(what: string): MillraceError {

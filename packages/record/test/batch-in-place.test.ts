@@ -51,6 +51,23 @@ describe('BatchView', () => {
     expect(new BatchView(batch.subarray(0, batchHeaderBytes)).isComplete).toBe(false);
   });
 
+  test('numbers that a double cannot hold come out as unsafe integers, never as an exception or as another offset', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (value) => {
+        const batch = encodeBatch([{ value: 'a' }]);
+        const data = new DataView(batch.buffer, batch.byteOffset);
+        for (const position of [0, 27, 35, 43]) data.setBigInt64(position, value);
+        const view = new BatchView(batch);
+        for (const read of [view.baseOffset, view.baseTimestamp, view.maxTimestamp, view.producerId]) {
+          const isSafe = value >= -(2n ** 53n) + 1n && value <= 2n ** 53n - 1n;
+          expect(Number.isSafeInteger(read)).toBe(isSafe);
+          if (isSafe) expect(BigInt(read)).toBe(value);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('sequences go on at 0 after the greatest', () => {
     const records = [{ value: 'a' }, { value: 'b' }, { value: 'c' }];
     const last = (baseSequence: number): number =>

@@ -273,7 +273,7 @@ describe('a batch with a right CRC and wrong content is corrupt:', () => {
       (data) => {
         data.setInt32(0, 0x7fff_ffff);
       },
-      '64-bit field',
+      'offsets are outside',
     ],
     [
       'a last offset above 2^53',
@@ -281,7 +281,21 @@ describe('a batch with a right CRC and wrong content is corrupt:', () => {
         data.setInt32(0, 0x1f_ffff);
         data.setInt32(4, -1);
       },
-      'last offset',
+      'offsets are outside',
+    ],
+    [
+      'a first timestamp above 2^53',
+      (data) => {
+        data.setInt32(27, 0x7fff_ffff);
+      },
+      'timestamps are outside',
+    ],
+    [
+      'a greatest timestamp below -2^53',
+      (data) => {
+        data.setInt32(35, -0x8000_0000);
+      },
+      'timestamps are outside',
     ],
   ];
 
