@@ -8,7 +8,7 @@
  * sync), close the connections. The logs stay open: they belong to the log directory.
  */
 import { type Address, type Environment, errorMessage, formatAddress, type Timer } from '@millrace/base';
-import type { NodeDefaults } from '@millrace/controller/image';
+import type { NodeDefaults, NodeRole } from '@millrace/controller/image';
 import type { LogDirectory } from '@millrace/storage';
 import { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerServices } from './broker-services.js';
@@ -35,8 +35,16 @@ export interface BrokerOptions {
   /** What the node's configuration says of topic settings. */
   readonly nodeDefaults: NodeDefaults;
   readonly producerIdExpirationMs: number;
-  /** Makes the node known to the cluster under its bound client address, and leader of what it may lead. */
-  readonly register: (client: Address) => Promise<void>;
+  readonly identity: BrokerIdentity;
+}
+
+/** How the node appears in the cluster. */
+export interface BrokerIdentity {
+  readonly roles: readonly NodeRole[];
+  readonly rack: string | null;
+  readonly hostLabel: string | null;
+  /** Where clients reach it; undefined: at the bound address. Port 0 stands for the bound port. */
+  readonly advertised: Address | undefined;
 }
 
 export class Broker {
@@ -44,12 +52,13 @@ export class Broker {
   readonly #services: BrokerServices;
   readonly #partitions: Partitions;
   readonly #listeners: BrokerListener[] = [];
-  readonly #unsubscribe: () => void;
+  #unsubscribe: (() => void) | undefined;
+  #brokerEpoch = -1;
   #housekeeping: Timer | undefined;
   #isStopping = false;
   #closing: Promise<void> | undefined;
 
-  /** Rejects with the system's error when a listener cannot be bound. */
+  /** Rejects with a typed error when a listener cannot be bound. */
   static async open(options: BrokerOptions): Promise<Broker> {
     const broker = new Broker(options);
     try {
@@ -65,7 +74,7 @@ export class Broker {
     const { environment, controller, nodeId, logDirectory, nodeDefaults, producerIdExpirationMs } = options;
     const { clock, logger } = environment;
     this.#options = options;
-    this.#partitions = new Partitions(controller.image, {
+    this.#partitions = new Partitions({
       nodeId,
       logDirectory,
       nodeDefaults,
@@ -83,18 +92,22 @@ export class Broker {
       metrics: new BrokerMetrics(environment.metrics),
       controller,
       partitions: this.#partitions,
-      producerIds: new ProducerIds(controller),
+      producerIds: new ProducerIds(() => controller.allocateProducerIds({ nodeId, brokerEpoch: this.#brokerEpoch })),
       produceDeadlines: new DeadlineQueue(clock),
       fetchDeadlines: new DeadlineQueue(clock),
       isStopping: () => this.#isStopping,
     };
-    this.#unsubscribe = controller.subscribe((image, delta) => this.#partitions.follow(image, delta));
     this.#observe();
   }
 
   /** As bound, with the real ports. */
   get clientAddress(): Address {
     return this.#listeners[0]?.address ?? this.#options.client;
+  }
+
+  /** Of this process's registration; -1 before it. Belongs into the mark of a clean stop. */
+  get brokerEpoch(): number {
+    return this.#brokerEpoch;
   }
 
   get internalAddress(): Address | undefined {
@@ -121,8 +134,10 @@ export class Broker {
   }
 
   async #start(): Promise<void> {
-    const { environment, settings, client, internal } = this.#options;
-    await this.#partitions.start();
+    const { environment, settings, client, internal, controller } = this.#options;
+    this.#unsubscribe = controller.subscribe((image, delta) => this.#partitions.follow(image, delta));
+    await this.#partitions.settled();
+    this.#partitions.reportOrphans();
     const { metrics } = this.#services;
     const dispatcher = new Dispatcher({
       handlers: handlers(this.#services),
@@ -145,11 +160,34 @@ export class Broker {
       });
       this.#listeners.push(listener);
     }
-    await this.#options.register(this.clientAddress);
-    await this.#partitions.settled();
+    await this.#register();
     this.#scheduleHousekeeping();
     for (const listener of this.#listeners) listener.serve();
     environment.logger.info('broker serves', { client: formatAddress(this.clientAddress) });
+  }
+
+  /** Becomes known under the bound address, and leader of what it may lead. */
+  async #register(): Promise<void> {
+    const { nodeId, controller, logDirectory, identity, environment } = this.#options;
+    const { roles, rack, hostLabel, advertised } = identity;
+    const bound = this.clientAddress;
+    const incarnationId = Buffer.from(environment.random.stream('incarnation id').bytes(16)).toString('base64url');
+    const { brokerEpoch } = await controller.registerBroker({
+      nodeId,
+      incarnationId,
+      directoryId: logDirectory.directoryId,
+      cleanStopEpoch: logDirectory.cleanStop?.brokerEpoch ?? -1,
+      roles,
+      rack,
+      hostLabel,
+      host: advertised?.host ?? bound.host,
+      port: advertised === undefined || advertised.port === 0 ? bound.port : advertised.port,
+    });
+    this.#brokerEpoch = brokerEpoch;
+    await this.#partitions.settled();
+    const metadataOffset = controller.image.position - 1;
+    await controller.heartbeat({ nodeId, brokerEpoch, metadataOffset, wantFence: false, wantShutdown: false });
+    await this.#partitions.settled();
   }
 
   async #close(): Promise<void> {
@@ -163,7 +201,7 @@ export class Broker {
     await Promise.all([...this.#partitions.all()].map((partition) => partition.settled()));
     this.#services.produceDeadlines.expireAll();
     await Promise.all(drained);
-    this.#unsubscribe();
+    this.#unsubscribe?.();
     await this.#partitions.close();
     environment.logger.info('broker stopped', { nodeId: this.#options.nodeId });
   }

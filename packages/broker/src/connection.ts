@@ -12,7 +12,7 @@
  * Invariants: `#inFlight` counts requests begun and not yet answered; each is ended exactly once, by `reply`, `refuse`
  * or `endSilently`. The socket is paused iff there is no room.
  */
-import type { MillraceError} from '@millrace/base';
+import type { MillraceError } from '@millrace/base';
 import { assert, type Clock, type Logger, type Socket, type SocketHandler } from '@millrace/base';
 import {
   type ApiListener,

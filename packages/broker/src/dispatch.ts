@@ -77,7 +77,6 @@ export class Dispatcher {
     return handler;
   }
 
-   
   #answer(
     connection: Connection,
     header: Header,

@@ -1,3 +1,4 @@
-export { Broker, type BrokerOptions } from './broker.js';
+export { Broker, type BrokerIdentity, type BrokerOptions } from './broker.js';
 export { defaultBrokerSettings, type BrokerSettings } from './broker-settings.js';
-export type { ControllerGateway, ProducerIdBlock } from './controller-gateway.js';
+export type { BrokerHeartbeat, BrokerRegistration, ControllerGateway, ProducerIdBlock } from './controller-gateway.js';
+export { listenError } from './listen-error.js';

@@ -7,6 +7,7 @@ import { type ApiListener, SlabPool } from '@millrace/protocol';
 import type { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerSettings } from './broker-settings.js';
 import { Connection, type RequestFrame } from './connection.js';
+import { listenError } from './listen-error.js';
 
 export interface BrokerListenerOptions {
   readonly environment: Environment;
@@ -38,10 +39,15 @@ export class BrokerListener {
     this.#options = options;
   }
 
-  /** Rejects with the system's error when the address cannot be bound. */
+  /** Rejects with a typed error when the address cannot be bound. */
   static async open(options: BrokerListenerOptions): Promise<BrokerListener> {
+    const { environment, address, kind } = options;
     const opened = new BrokerListener(options);
-    opened.#listener = await options.environment.network.listen(options.address, (socket) => opened.#accept(socket));
+    try {
+      opened.#listener = await environment.network.listen(address, (socket) => opened.#accept(socket));
+    } catch (error) {
+      throw listenError(error, address, `listener.${kind}`);
+    }
     return opened;
   }
 

@@ -14,7 +14,7 @@ import {
   effectiveTopicConfig,
   logConfigOf,
   type MetadataDelta,
-  type MetadataImage,
+  MetadataImage,
   type NodeDefaults,
   type TopicImage,
 } from '@millrace/controller/image';
@@ -43,20 +43,11 @@ const parallelism = 8;
 export class Partitions {
   readonly #options: PartitionsOptions;
   readonly #topics = new Map<string, HostedTopic>();
-  #image: MetadataImage;
+  #image = MetadataImage.empty;
   #work: Promise<void> = Promise.resolve();
 
-  constructor(image: MetadataImage, options: PartitionsOptions) {
+  constructor(options: PartitionsOptions) {
     this.#options = options;
-    this.#image = image;
-  }
-
-  /** Serves everything that the image it was made with gives this node. */
-  start(): Promise<void> {
-    return this.#enqueue(async () => {
-      await inParallel([...this.#image.topics()], (topic) => this.#adopt(topic));
-      this.#reportOrphans();
-    });
   }
 
   /** The image moved on. */
@@ -64,7 +55,7 @@ export class Partitions {
     this.#image = image;
     void this.#enqueue(async () => {
       for (const topic of delta.topicsDeleted) await this.#remove(topic);
-      for (const topic of delta.topicsCreated) await this.#adopt(topic);
+      await inParallel(delta.topicsCreated, (topic) => this.#adopt(topic));
       for (const { after } of delta.topicsChanged) await this.#adopt(after);
     });
   }
@@ -105,6 +96,20 @@ export class Partitions {
         if (failures.size > 0 && topic !== undefined) await this.#adopt(topic);
       }
     });
+  }
+
+  /** Logs that no topic asks for: shown, and kept. */
+  reportOrphans(): void {
+    const orphans = this.#options.logDirectory.orphans(
+      ({ topicId, partition, topic }) =>
+        topic.startsWith('__') || this.#image.partition(topicId, partition) !== undefined,
+    );
+    for (const { topic, partition, topicId } of orphans) {
+      this.#options.logger.warn('log on disk belongs to no topic of the cluster; it is kept', {
+        partition: `${topic}-${partition}`,
+        topicId,
+      });
+    }
   }
 
   /** Nothing is served any more; logs stay with their directory. All that was appended is synced, as far as it can be. */
@@ -219,19 +224,6 @@ export class Partitions {
       return protocolError('NOT_LEADER_OR_FOLLOWER', `This node has no replica of ${label}: refresh the metadata.`);
     }
     return protocolError('LEADER_NOT_AVAILABLE', `${label} is being opened: try again.`);
-  }
-
-  #reportOrphans(): void {
-    const orphans = this.#options.logDirectory.orphans(
-      ({ topicId, partition, topic }) =>
-        topic.startsWith('__') || this.#image.partition(topicId, partition) !== undefined,
-    );
-    for (const { topic, partition, topicId } of orphans) {
-      this.#options.logger.warn('log on disk belongs to no topic of the cluster; it is kept', {
-        partition: `${topic}-${partition}`,
-        topicId,
-      });
-    }
   }
 
   /** Errors are the callee's own to keep: the chain never breaks. */

@@ -1,4 +1,14 @@
-import { type Logger, MillraceError } from '@millrace/base';
+/**
+ * A node as one object in this process: real files, sockets and time around `createNode`, and the HTTP listener.
+ *
+ * Health and metrics are loaded only when they are asked for, so that an embedded node starts fast and stays small.
+ */
+import { type Environment, formatAddress, type Logger, type Metrics, noMetrics, silentLogger } from '@millrace/base';
+import { nodeEnvironment } from '@millrace/base/node';
+import { createNode, type MillraceNode } from './create-node.js';
+import type { HttpListener } from './http/http-listener.js';
+import { advertisedFor } from './process/advertised-address.js';
+import { loadNodeConfig, type NodeConfig } from './settings/node-config.js';
 
 export interface StartServerOptions {
   /** The data directory; created when absent. */
@@ -10,7 +20,7 @@ export interface StartServerOptions {
   /** `host:port` for health and metrics. Off unless given. */
   readonly http?: string;
   readonly nodeId?: number;
-  /** Settings by key, for instance `{ 'num.partitions': 3 }`; checked like the file's. */
+  /** Settings by key, for instance `{ 'num.partitions': 3 }`; checked like those of a file. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   /** Where log lines go. Default: nowhere. */
   readonly logger?: Logger;
@@ -34,6 +44,116 @@ export interface MillraceServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export function startServer(options: StartServerOptions): Promise<MillraceServer> {
-  return Promise.reject(new MillraceError('UNKNOWN_SERVER_ERROR', `Cannot start a server on ${options.dataDir} yet.`));
+/** Resolves when the node serves; rejects with one clear error when it cannot. */
+export async function startServer(options: StartServerOptions): Promise<MillraceServer> {
+  const { files } = nodeEnvironment();
+  const overrides: Record<string, string> = {};
+  for (const [key, value] of Object.entries(options.settings ?? {})) overrides[key] = String(value);
+  overrides['data.dir'] = options.dataDir;
+  if (options.client !== undefined) overrides['listener.client'] = options.client;
+  overrides['listener.internal'] = options.internal ?? '';
+  overrides['listener.http'] = options.http ?? '';
+  if (options.nodeId !== undefined) overrides['node.id'] = String(options.nodeId);
+  const config = await loadNodeConfig({ files, overrides, overridesPlace: 'startServer' });
+  return serveNode(config, options.logger === undefined ? {} : { logger: options.logger });
+}
+
+/** As `startServer`, for a configuration that was loaded already. */
+export async function serveNode(
+  config: NodeConfig,
+  { logger = silentLogger }: { readonly logger?: Logger } = {},
+): Promise<MillraceServer> {
+  const shell = config.http === undefined ? undefined : await HttpShell.open(config, config.http);
+  try {
+    const environment: Environment = nodeEnvironment({ logger, metrics: shell?.metrics ?? noMetrics });
+    const advertised = config.advertised ?? advertisedFor(config.client);
+    const node = await createNode({ ...config, advertised }, environment);
+    shell?.serves(node);
+    return new Server(node, shell);
+  } catch (error) {
+    await shell?.close();
+    throw error;
+  }
+}
+
+/** The HTTP listener and what it shows. */
+class HttpShell {
+  readonly metrics: Metrics;
+  readonly #listener: HttpListener;
+  readonly #stopMeasuring: () => void;
+  readonly #shown: { node: MillraceNode | undefined };
+
+  private constructor(
+    metrics: Metrics,
+    parts: { listener: HttpListener; stopMeasuring: () => void; shown: { node: MillraceNode | undefined } },
+  ) {
+    this.metrics = metrics;
+    this.#listener = parts.listener;
+    this.#stopMeasuring = parts.stopMeasuring;
+    this.#shown = parts.shown;
+  }
+
+  static async open(_config: NodeConfig, address: { host: string; port: number }): Promise<HttpShell> {
+    const [{ openHttpListener }, { PromMetrics }, { observeProcess }] = await Promise.all([
+      import('./http/http-listener.js'),
+      import('./metrics/prom-metrics.js'),
+      import('./process/process-metrics.js'),
+    ]);
+    const metrics = new PromMetrics();
+    const shown: { node: MillraceNode | undefined } = { node: undefined };
+    const problems = (): readonly string[] => shown.node?.problems ?? ['the node is starting'];
+    const listener = await openHttpListener({ address, problems, metrics });
+    return new HttpShell(metrics, { listener, stopMeasuring: observeProcess(metrics), shown });
+  }
+
+  get address(): string {
+    return formatAddress(this.#listener.address);
+  }
+
+  serves(node: MillraceNode): void {
+    this.#shown.node = node;
+  }
+
+  async close(): Promise<void> {
+    this.#stopMeasuring();
+    await this.#listener.close();
+  }
+}
+
+class Server implements MillraceServer {
+  readonly nodeId: number;
+  readonly clusterId: string;
+  readonly bootstrap: string;
+  readonly addresses: ServerAddresses;
+  readonly #node: MillraceNode;
+  readonly #shell: HttpShell | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(node: MillraceNode, shell: HttpShell | undefined) {
+    this.#node = node;
+    this.#shell = shell;
+    this.nodeId = node.nodeId;
+    this.clusterId = node.clusterId;
+    const client = formatAddress(node.clientAddress);
+    const internal = node.internalAddress === undefined ? undefined : formatAddress(node.internalAddress);
+    this.addresses = { client, internal, http: shell?.address };
+    this.bootstrap = client;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#node.close();
+    } finally {
+      await this.#shell?.close();
+    }
+  }
 }

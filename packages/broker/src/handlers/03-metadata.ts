@@ -19,8 +19,6 @@ import { entryError } from './entry-error.js';
 type AskedTopic = NonNullable<MetadataRequest['topics']>[number];
 type Topic = MetadataResponse['topics'][number];
 
-/** Creation is quick or the controller is in trouble; the client asks again anyway. */
-const autoCreateMs = 10_000;
 const leaderNotAvailable = errorByName('LEADER_NOT_AVAILABLE')?.number ?? -1;
 
 export function metadataHandler(services: BrokerServices): AnyHandler {
@@ -55,11 +53,7 @@ async function createMissing(
     if (controller.image.topicByName(name) === undefined) missing.add(name);
   }
   if (missing.size === 0) return refused;
-  const { topics } = await controller.createTopics({
-    topics: [...missing].map((name) => ({ name, partitions: -1, replicationFactor: -1, configs: [] })),
-    timeoutMs: autoCreateMs,
-    validateOnly: false,
-  });
+  const { topics } = await controller.autoCreateTopics([...missing]);
   await partitions.settled();
   for (const { name, error, message } of topics) if (error !== 0) refused.set(name, { error, message });
   return refused;
