@@ -1,5 +1,5 @@
 /** Checks that several topic requests share. Each throws the typed error that the entry of the request is answered with. */
-import { formatSetting, MillraceError, parseSettings } from '@millrace/base';
+import { formatSetting, MillraceError, parseSettings, type Setting, type SettingValue } from '@millrace/base';
 import { noError, protocolError, topicNameProblem, wireError, type WireError } from '@millrace/protocol';
 import { isInternalTopic } from '../image/internal-topics.js';
 import type { MetadataImage, TopicImage } from '../image/metadata-image.js';
@@ -49,8 +49,20 @@ export function refuseInternal(name: string, what: string): void {
 
 /** Texts of settings, checked and in their canonical form, by key. Throws `INVALID_CONFIG` that names all faults. */
 export function checkedConfigs(raw: ReadonlyMap<string, string>): Map<string, string> {
-  const values = parseSettings(topicSettings, Object.fromEntries(raw));
+  const values = valuesOf(raw);
   return new Map(Object.entries(values).flatMap(([key, value]) => (raw.has(key) ? [[key, formatSetting(value)]] : [])));
+}
+
+function valuesOf(raw: ReadonlyMap<string, string>): Readonly<Record<string, SettingValue<Setting>>> {
+  try {
+    return parseSettings(topicSettings, Object.fromEntries(raw));
+  } catch (error) {
+    // One line for each fault is for people who read a configuration file; a reply has one line.
+    if (error instanceof MillraceError && error.code === 'INVALID_CONFIG') {
+      throw protocolError('INVALID_CONFIG', error.message.replaceAll('\n', ' '), error);
+    }
+    throw error;
+  }
 }
 
 /** Names that a request has more than once. */
