@@ -150,20 +150,16 @@ export class Connection {
    * Sends one request. `payload` must not change until the promise has settled. Rejects with the node's error when it
    * refuses the request as a whole; errors of single entries are in the body.
    */
-  send<RequestBody, ResponseBody>(
+  async send<RequestBody, ResponseBody>(
     api: Api<RequestBody, ResponseBody>,
     body: RequestBody,
     payload: readonly Uint8Array[] = [],
     options: SendOptions = {},
   ): Promise<Reply<ResponseBody>> {
-    try {
-      options.signal?.throwIfAborted();
-      const request = this.#encode(api, body, payload, options);
-      this.#enqueue(request);
-      return request.promise as Promise<Reply<ResponseBody>>;
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+    options.signal?.throwIfAborted();
+    const request = this.#encode(api, body, payload, options);
+    this.#enqueue(request);
+    return (await request.promise) as Reply<ResponseBody>;
   }
 
   /** Ends it now: whatever is waiting or unanswered is rejected. */
@@ -204,7 +200,7 @@ export class Connection {
     if (!this.#isOpen) return helloApi.maxVersion;
     let version = this.#versions.get(api.key);
     if (version === undefined) {
-      version = negotiateVersion(api as Api<unknown, unknown>, this.#hello.apis);
+      version = negotiateVersion(api, this.#hello.apis);
       this.#versions.set(api.key, version);
     }
     return version;

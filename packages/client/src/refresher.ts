@@ -30,6 +30,8 @@ export class Refresher<Result> {
   /** Never rejects: those who wait are told. */
   async #run(): Promise<void> {
     this.#isRunning = true;
+    // Wishes of this turn share the first request too.
+    await Promise.resolve();
     for (let round = this.#take(); round !== undefined; round = this.#take()) {
       try {
         round.done.resolve(await this.#request([...round.names]));

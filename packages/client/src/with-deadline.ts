@@ -18,11 +18,11 @@ export function withDeadline<Value>(promise: Promise<Value>, limit: Limit, onExp
       deadlines.remove(entry);
       signal?.removeEventListener('abort', onAbort);
     };
-    const fail = (error: unknown): void => {
+    const fail = (error: Error): void => {
       settle();
-      reject(error as Error);
+      reject(error);
     };
-    const onAbort = (): void => fail(signal?.reason);
+    const onAbort = (): void => fail(signal?.reason as Error);
     const entry: Expiring = { deadlineMs, expire: () => fail(onExpired()) };
 
     promise.then((value) => {

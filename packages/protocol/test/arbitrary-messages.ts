@@ -9,7 +9,7 @@ export function arbitraryMessage<T>(schema: z.ZodType<T>): fc.Arbitrary<T> {
 
 function arbitraryValue(schema: z.core.$ZodType): fc.Arbitrary<unknown> {
   if (schema instanceof z.ZodObject) {
-    const shape = Object.entries(schema.shape as Record<string, z.core.$ZodType>);
+    const shape = Object.entries<z.core.$ZodType>(schema.shape);
     return fc.record(Object.fromEntries(shape.map(([key, field]) => [key, arbitraryValue(field)])));
   }
   if (schema instanceof z.ZodArray) return fc.array(arbitraryValue(schema.element), { maxLength: 4 });
