@@ -4,7 +4,7 @@
  *
  * When a batch is split, what was known goes with each half, and questions that come later are passed on.
  */
-import { assert, type MillraceError } from '@millrace/base';
+import { assert, type Clock, type MillraceError } from '@millrace/base';
 import type { Delivery } from './delivery.js';
 import type { BatchSend } from './batch-send.js';
 import type { DeliveryCallback } from './producer-record.js';
@@ -74,13 +74,20 @@ export class BatchDeliveries {
   }
 
   /** Tells everyone. Returns how many of `recordCount` records nobody had asked for. */
-  resolve(outcome: BatchOutcome, recordCount: number): number {
+  resolve(outcome: BatchOutcome, recordCount: number, clock: Pick<Clock, 'nextTurn'>): number {
     assert(this.#outcome === undefined && this.#halves === undefined, 'a batch has one outcome');
     this.#outcome = outcome;
     let unobserved = recordCount - this.#observers.length - this.#callbacks.length;
     for (const { delivery, index } of this.#observers) this.#settle(delivery, index, outcome);
     for (const { onDelivery, index } of this.#callbacks) {
-      onDelivery(outcome.error, this.#partition, offsetAt(outcome, index));
+      try {
+        onDelivery(outcome.error, this.#partition, offsetAt(outcome, index));
+      } catch (error) {
+        // A bug of the program, and to be seen as one; the other records must hear of their outcome all the same.
+        clock.nextTurn(() => {
+          throw error;
+        });
+      }
     }
     for (const span of this.#spans) {
       unobserved -= span.recordCount;

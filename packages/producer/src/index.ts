@@ -10,5 +10,13 @@ export {
 } from './partitioner.js';
 export { Producer } from './producer.js';
 export type { ProducerOptions, UnobservedFailure } from './producer-options.js';
-export type { Bytes, DeliveryCallback, ProducerRecord, RecordMetadata, RecordRun, SendBatchResult } from './producer-record.js';
+export type {
+  BatchRecord,
+  Bytes,
+  DeliveryCallback,
+  ProducerRecord,
+  RecordMetadata,
+  RecordRun,
+  SendBatchResult,
+} from './producer-record.js';
 export type { ProducerStats } from './producer-stats.js';

@@ -11,13 +11,18 @@
 import { assert, type MillraceError } from '@millrace/base';
 import type { BatchWriter, Compression } from '@millrace/record';
 import { BatchDeliveries } from './batch-deliveries.js';
+import type { Generation } from './flush-tracker.js';
 
 export interface ProducerBatchOptions {
   readonly topic: string;
   readonly partition: number;
   readonly createdMs: number;
   readonly deadlineMs: number;
+  /** The flush that will wait for it. */
+  readonly generation: Generation;
   readonly writer: BatchWriter | undefined;
+  /** Whether its writer may be used again. */
+  readonly isPooled: boolean;
 }
 
 export class ProducerBatch {
@@ -25,7 +30,9 @@ export class ProducerBatch {
   readonly partition: number;
   readonly createdMs: number;
   readonly deadlineMs: number;
+  readonly generation: Generation;
   readonly deliveries: BatchDeliveries;
+  readonly #isPooled: boolean;
   /** Moved by the accumulator until the batch is taken. */
   recordCount = 0;
   /** Before compression, header included. */
@@ -53,7 +60,9 @@ export class ProducerBatch {
     this.partition = options.partition;
     this.createdMs = options.createdMs;
     this.deadlineMs = options.deadlineMs;
+    this.generation = options.generation;
     this.#writer = options.writer;
+    this.#isPooled = options.isPooled;
     this.deliveries = new BatchDeliveries(options.topic, options.partition);
   }
 
@@ -85,9 +94,9 @@ export class ProducerBatch {
     return this.#encoded?.length ?? 0;
   }
 
-  /** Lets go of the memory. Returns the writer when nothing else can hold its bytes any more. */
+  /** Lets go of the memory. Returns the writer when it may be used again: nothing else can hold its bytes any more. */
   releaseWriter(): BatchWriter | undefined {
-    const writer = this.inFlight || this.outcomeUnknown ? undefined : this.#writer;
+    const writer = this.inFlight || this.outcomeUnknown || !this.#isPooled ? undefined : this.#writer;
     this.#writer = undefined;
     this.#encoded = undefined;
     return writer;

@@ -16,6 +16,9 @@ export interface ProducerRecord<Key = Bytes, Value = Bytes> {
   readonly timestampMs?: number;
 }
 
+/** A record of a `sendBatch`, which names the topic once for all. */
+export type BatchRecord<Key = Bytes, Value = Bytes> = Omit<ProducerRecord<Key, Value>, 'topic'>;
+
 /** Where a record went. */
 export interface RecordMetadata {
   readonly topic: string;

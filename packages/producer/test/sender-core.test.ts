@@ -45,9 +45,7 @@ class Bench {
     for (let partition = 0; partition < partitions; partition++) {
       const source = new ListSource();
       this.sources.push(source);
-      this.windows.push(
-        new PartitionWindow('t', partition, source, { idempotent, maxInFlight: maxInFlightRequests }),
-      );
+      this.windows.push(new PartitionWindow('t', partition, source, { idempotent, maxInFlight: maxInFlightRequests }));
     }
   }
 
@@ -82,8 +80,15 @@ class Bench {
   }
 
   #batch(partition: number, values: number[], createdMs: number): ProducerBatch {
-    const options = { topic: 't', partition, createdMs, deadlineMs: createdMs + deliveryTimeoutMs, writer: undefined };
-    const batch = new ProducerBatch(options);
+    const batch = new ProducerBatch({
+      topic: 't',
+      partition,
+      createdMs,
+      deadlineMs: createdMs + deliveryTimeoutMs,
+      generation: { unresolved: 0, waiters: [] },
+      writer: undefined,
+      isPooled: false,
+    });
     batch.recordCount = values.length;
     batch.sizeBytes = 100 + values.length;
     this.values.set(batch, values);
@@ -261,7 +266,10 @@ describe('sender core', () => {
     bench.add(0, [1, 2, 3]);
     for (let round = 0; round < 10; round++) {
       for (const request of bench.poll()) {
-        bench.answer(request, ...request.entries.map((entry) => produceAt(0, sentEntry(bench, entry, partition), undefined)));
+        bench.answer(
+          request,
+          ...request.entries.map((entry) => produceAt(0, sentEntry(bench, entry, partition), undefined)),
+        );
       }
     }
     expect(partition.log).toEqual([1, 2, 3]);
@@ -353,7 +361,8 @@ function simulate(seed: number, idempotent: boolean): { bench: Bench; partitions
       bench.add(partition, values);
     }
     if (faulty && random.oneIn(40)) partitions[random.below(3)]!.leader = random.below(3);
-    if (random.oneIn(faulty ? 60 : 5)) for (const p of partitions) p.maxRecords = faulty ? 1 + random.below(4) : Infinity;
+    if (random.oneIn(faulty ? 60 : 5))
+      for (const p of partitions) p.maxRecords = faulty ? 1 + random.below(4) : Infinity;
     if (random.oneIn(4) && bench.core.takeStaleTopics().size > 0) {
       for (const [index, partition] of partitions.entries()) believed[index] = partition.leader;
     }
