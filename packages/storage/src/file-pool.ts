@@ -117,6 +117,11 @@ export class PooledFile implements File {
     return this.#path;
   }
 
+  /** Whether it holds a descriptor now. */
+  get isOpen(): boolean {
+    return this.#handle !== undefined;
+  }
+
   get isPinned(): boolean {
     return this.#pins > 0;
   }
