@@ -11,14 +11,16 @@ export type { PartitionName } from './directory/partition-name.js';
 export { FilePool, type FilePoolOptions } from './file-pool.js';
 export { defaultLogConfig, type CleanupPolicy, type LogConfig, type TimestampType } from './log-config.js';
 export type { LogCheckpoints } from './log/log-checkpoints.js';
+export type { EpochEnd } from './epoch/leader-epoch-history.js';
+export type { ReadResult } from './log/log-reader.js';
 export {
+  createLogMemory,
   PartitionLog,
   type AppendOptions,
   type AppendResult,
-  type EpochEndOffset,
+  type LogMemory,
   type PartitionLogOptions,
-  type ReadResult,
-  type TimestampedOffset,
 } from './log/partition-log.js';
+export type { TimestampedOffset } from './log/timestamp-lookup.js';
 export type { AppendOrigin } from './producer-state/producer-batch.js';
 export type { StorageEnvironment } from './storage-environment.js';

@@ -1,12 +1,55 @@
 /**
  * One durable partition log.
+ *
+ *      startOffset                    recoveryPoint      syncedEndOffset     endOffset
+ *          |                               |                    |               |
+ *     | segment | segment | segment | active segment ...........................|
+ *                                                       | tail, in memory       |
+ *
+ * - Appends go into the page cache, synchronously, and into the tail cache; `sync` makes them durable.
+ * - `syncedEndOffset` moves when the file is synced, the ones before it were, and its directory entry is: all below it
+ *   survives a power cut.
+ * - What takes records away (truncation, deletion, retention, compaction) is done one at a time, and makes durable
+ *   first what keeps the log readable if it is interrupted.
+ *
+ * The states of a log:
+ *     open -> offline   a sync failed, a write could not be undone, or a file was found damaged. For good: after a
+ *                       failed sync nothing is known of the pages since the last good one. Opening again recovers.
+ *     open -> closed    `close`
+ * A full disk is not one of them: the append is undone and refused, and the next one may succeed.
+ *
+ * Invariants: startOffset <= endOffset; recoveryPoint <= syncedEndOffset <= endOffset; offsets are dense (but for
+ * those that compaction took); all segments but the last are closed.
  */
+import { assert, errorCode, MillraceError } from '@millrace/base';
+import { BatchView, patchBatch } from '@millrace/record';
+import { readCleanOffset } from '../compaction/clean-offset-checkpoint.js';
+import { type CompactionHost, type CompactionResult, LogCompactor } from '../compaction/log-compactor.js';
+import { writeLeaderEpochCheckpoint } from '../epoch/leader-epoch-checkpoint.js';
+import type { EpochEnd, LeaderEpochHistory } from '../epoch/leader-epoch-history.js';
 import type { FilePool } from '../file-pool.js';
-import type { LogConfig } from '../log-config.js';
+import { isCompacted, type LogConfig } from '../log-config.js';
 import type { AppendOrigin } from '../producer-state/producer-batch.js';
+import { decodeProducerSnapshot, encodeProducerSnapshot } from '../producer-state/producer-snapshot.js';
+import { ProducerSnapshots } from '../producer-state/producer-snapshots.js';
+import { ProducerState } from '../producer-state/producer-state.js';
+import { recoverLog, recoverProducers } from '../recovery/recover-log.js';
+import { SyncedMark } from '../recovery/synced-mark.js';
+import { decideRetention, type RetainedSegment } from '../retention/retention.js';
+import { Segment, type SegmentContext } from '../segment/segment.js';
 import type { StorageEnvironment } from '../storage-environment.js';
+import { diskFull, isDiskFull, isOutOfHandles, offsetOutOfRange, storageFailed } from '../storage-errors.js';
+import { GroupSync } from './group-sync.js';
+import { inspectAppend, type InspectedAppend } from './inspect-append.js';
 import type { LogCheckpoints } from './log-checkpoints.js';
-import { MillraceError } from '@millrace/base';
+import { LogReader, type ReadableLog, type ReadResult } from './log-reader.js';
+import { ReadBuffers } from './read-buffers.js';
+import { floorSegment } from './segment-list.js';
+import { SerialQueue } from './serial-queue.js';
+import { storageMetrics, type StorageMetrics } from './storage-metrics.js';
+import { TailCache, TailCacheBudget } from './tail-cache.js';
+import { findTimestamp, type TimestampedOffset } from './timestamp-lookup.js';
+import { cutSegment, findCut } from './truncation.js';
 
 export interface PartitionLogOptions {
   /** The partition's own directory, which exists. */
@@ -21,12 +64,23 @@ export interface PartitionLogOptions {
   readonly startOffset: number;
   /** Whether the log was closed in order: nothing is scanned then. */
   readonly cleanShutdown: boolean;
+  /** What logs share. Each has its own when left out. */
+  readonly memory?: LogMemory;
+  /** Throws when so many bytes more must not be written to the disk. */
+  readonly admit?: (bytes: number) => void;
   /** A segment is rolled when one of its indexes would grow past this. */
   readonly maxIndexBytes?: number;
 }
 
+/** Memory that the logs of a node share, so that it is bounded whatever their number. */
+export interface LogMemory {
+  readonly tails: TailCacheBudget;
+  readonly buffers: ReadBuffers;
+}
+
 export interface AppendOptions {
   readonly origin: AppendOrigin;
+  /** Of the leader that appends; a replica's batches bring their own. */
   readonly leaderEpoch: number;
 }
 
@@ -39,22 +93,16 @@ export interface AppendResult {
   readonly duplicate: boolean;
 }
 
-export interface ReadResult {
-  /** Whole batches, the first of which holds the offset that was asked for; empty when there is none yet. */
-  readonly bytes: Uint8Array;
-  /** Gives the memory back, once; `bytes` must not be used after it. Without it the memory is collected. */
-  release?(): void;
-}
+/** Kafka's `segment.index.bytes`. */
+const defaultMaxIndexBytes = 10 * 1024 * 1024;
+/** Of one log; all together are bounded by `LogMemory`. */
+const maxTailBytes = 4 * 1024 * 1024;
+const defaultTailBudgetBytes = 64 * 1024 * 1024;
+const defaultBufferBytes = 16 * 1024 * 1024;
+const noBytes = new Uint8Array(0);
 
-export interface TimestampedOffset {
-  readonly offset: number;
-  readonly timestampMs: number;
-  readonly leaderEpoch: number;
-}
-
-export interface EpochEndOffset {
-  readonly epoch: number;
-  readonly endOffset: number;
+export function createLogMemory(): LogMemory {
+  return { tails: new TailCacheBudget(defaultTailBudgetBytes), buffers: new ReadBuffers(defaultBufferBytes) };
 }
 
 export class PartitionLog {
@@ -63,87 +111,735 @@ export class PartitionLog {
   /** Called once, when the log goes offline. */
   onOffline: ((reason: MillraceError) => void) | undefined;
 
-  /** Never rejects for damaged data: the log is then offline, and says why. */
-  static open(_environment: StorageEnvironment, _options: PartitionLogOptions): Promise<PartitionLog> {
-    return Promise.reject(new MillraceError('UNSUPPORTED_VERSION', 'not built yet'));
+  readonly #environment: StorageEnvironment;
+  readonly #options: PartitionLogOptions;
+  readonly #metrics: StorageMetrics;
+  readonly #context: SegmentContext;
+  readonly #producers: ProducerState;
+  readonly #snapshots: ProducerSnapshots;
+  readonly #compactor: LogCompactor;
+  readonly #mark: SyncedMark;
+  readonly #tail: TailCache;
+  readonly #reader: LogReader;
+  readonly #readable: ReadableLog;
+  readonly #groupSync = new GroupSync(() => this.#runSync());
+  /** What takes records away, and what must not run beside it. */
+  readonly #maintenance = new SerialQueue();
+  readonly #view = new BatchView();
+  #config: LogConfig;
+  #allowsGaps: boolean;
+  #segments: Segment[] = [];
+  #epochs!: LeaderEpochHistory;
+  #areEpochsSaved = true;
+  #generation = 0;
+  #startOffset: number;
+  #endOffset = 0;
+  #syncedEndOffset = 0;
+  #recoveryPoint: number;
+  /** Whether a segment was created that no finished sync of the directory covers. */
+  #isDirectoryDirty = false;
+  /** While the end of the log is being cut off nothing is appended. */
+  #isCutting = false;
+  #isClosed = false;
+  #offlineReason: MillraceError | undefined;
+
+  /** Never rejects for what the files hold: the log is then offline, and says why. */
+  static async open(environment: StorageEnvironment, options: PartitionLogOptions): Promise<PartitionLog> {
+    const log = new PartitionLog(environment, options);
+    try {
+      await log.#recover();
+    } catch (error) {
+      log.#goOffline(error);
+    }
+    return log;
+  }
+
+  private constructor(environment: StorageEnvironment, options: PartitionLogOptions) {
+    const { files, logger, clock } = environment;
+    const { directory, filePool, config } = options;
+    const memory = options.memory ?? createLogMemory();
+    this.#environment = environment;
+    this.#options = options;
+    this.#config = config;
+    this.#metrics = storageMetrics(environment.metrics);
+    this.#allowsGaps = isCompacted(config) || readCleanOffset(files, directory) > 0;
+    this.#context = {
+      files,
+      filePool,
+      logger,
+      directory,
+      maxIndexBytes: options.maxIndexBytes ?? defaultMaxIndexBytes,
+      indexIntervalBytes: () => this.#config.indexIntervalBytes,
+    };
+    const partitionName = directory.slice(directory.lastIndexOf('/') + 1);
+    this.#producers = new ProducerState({ partitionName, expirationMs: config.producerIdExpirationMs });
+    this.#snapshots = new ProducerSnapshots({ files, logger, directory });
+    this.#compactor = new LogCompactor({ files, clock, logger, directory });
+    this.#mark = new SyncedMark({ files, filePool, logger, directory });
+    this.#startOffset = options.startOffset;
+    this.#endOffset = options.startOffset;
+    this.#syncedEndOffset = options.startOffset;
+    this.#recoveryPoint = Math.min(options.recoveryPoint, options.startOffset);
+    this.#tail = new TailCache(memory.tails, { maxBytes: maxTailBytes, endOffset: options.startOffset });
+    this.#readable = this.#asReadable();
+    this.#reader = new LogReader(this.#readable, { buffers: memory.buffers, logger, directory });
   }
 
   get directory(): string {
-    return '';
+    return this.#options.directory;
   }
+
+  get topicId(): string {
+    return this.#options.topicId;
+  }
+
+  get partition(): number {
+    return this.#options.partition;
+  }
+
   get startOffset(): number {
-    return 0;
+    return this.#startOffset;
   }
+
   get endOffset(): number {
-    return 0;
+    return this.#endOffset;
   }
+
   get syncedEndOffset(): number {
-    return 0;
+    return this.#syncedEndOffset;
   }
+
   /** What the directory may store as this log's recovery point. */
   get recoveryPoint(): number {
-    return 0;
+    return this.#recoveryPoint;
   }
+
   get sizeBytes(): number {
-    return 0;
+    let sizeBytes = 0;
+    for (const segment of this.#segments) sizeBytes += segment.sizeBytes;
+    return sizeBytes;
   }
+
+  get segmentCount(): number {
+    return this.#segments.length;
+  }
+
+  /** Of the last batch; -1 when there is none. */
   get leaderEpoch(): number {
-    return -1;
+    return this.#isRecovered ? this.#epochs.latestEpoch : -1;
   }
-  /** The largest timestamp of all batches; -1 when there are none. */
+
+  get epochs(): readonly { readonly epoch: number; readonly startOffset: number }[] {
+    return this.#isRecovered ? this.#epochs.entries : [];
+  }
+
+  /** The largest timestamp of all batches, as far as the time indexes are right; -1 when there is none. */
   get maxTimestamp(): number {
-    return -1;
+    let largest = -1;
+    for (const segment of this.#segments) largest = Math.max(largest, segment.claimedLargestTimestamp);
+    return largest;
   }
+
   get config(): LogConfig {
-    throw new MillraceError('UNSUPPORTED_VERSION', 'not built yet');
+    return this.#config;
   }
+
   get isOffline(): boolean {
-    return false;
+    return this.#offlineReason !== undefined;
   }
+
   get offlineReason(): MillraceError | undefined {
-    return undefined;
+    return this.#offlineReason;
   }
-  setConfig(_config: LogConfig): void {}
-  append(_bytes: Uint8Array, _options: AppendOptions): AppendResult {
-    throw new MillraceError('UNSUPPORTED_VERSION', 'not built yet');
+
+  setConfig(config: LogConfig): void {
+    this.#config = config;
+    this.#producers.setExpirationMs(config.producerIdExpirationMs);
+    // What compaction took stays taken when the topic is no longer compacted.
+    this.#allowsGaps ||= isCompacted(config);
   }
+
+  /**
+   * Appends whole batches, which are patched in place: offsets, leader epoch, and the time of the append where the
+   * topic has it. All or nothing. Readable at once, durable after `sync`.
+   *
+   * Throws what is wrong with the batches, `LOG_DISK_FULL` (retriable, with the batches encoded anew), or
+   * `KAFKA_STORAGE_ERROR`.
+   */
+  append(bytes: Uint8Array, { origin, leaderEpoch }: AppendOptions): AppendResult {
+    this.#assertUsable();
+    assert(!this.#isCutting, 'nothing is appended while the end of the log is cut off');
+    const nowMs = this.#environment.clock.wallMs();
+    const inspected = inspectAppend(bytes, {
+      origin,
+      endOffset: this.#endOffset,
+      latestEpoch: this.#epochs.latestEpoch,
+      allowsGaps: this.#allowsGaps,
+      config: this.#config,
+      nowMs,
+      producers: this.#producers,
+    });
+    if (inspected.duplicate !== undefined) return this.#duplicateResult(inspected.duplicate);
+    const isReplica = origin === 'replica';
+    const isStamped = !isReplica && this.#config.timestampType === 'LogAppendTime';
+    if (!isReplica) {
+      this.#requireEpoch(leaderEpoch);
+      this.#patch(bytes, inspected, { leaderEpoch, logAppendTimeMs: isStamped ? nowMs : undefined });
+    }
+    const baseOffset = this.#view.at(bytes, 0).baseOffset;
+    const lastOffset = inspected.lastOffsets.at(-1) ?? -1;
+    this.#options.admit?.(bytes.length);
+    const segment = this.#segmentFor(baseOffset, lastOffset, bytes.length, nowMs);
+    this.#write(segment, bytes);
+    this.#account(segment, bytes, inspected, nowMs);
+    return { baseOffset, lastOffset, logAppendTimeMs: isStamped ? nowMs : -1, duplicate: false };
+  }
+
+  /** Resolves when all that was appended before the call is durable. */
   sync(): Promise<void> {
-    return Promise.resolve();
+    if (this.#offlineReason !== undefined) return Promise.reject(storageFailed(this.directory, this.#offlineReason));
+    if (this.#syncedEndOffset === this.#endOffset && !this.#isDirectoryDirty) return Promise.resolve();
+    return this.#groupSync.sync();
   }
-  readCached(_offset: number, _maxBytes: number, _endOffset: number): ReadResult | undefined {
-    return undefined;
+
+  /** As `read`, when memory holds the batch; undefined when it does not. */
+  readCached(offset: number, maxBytes: number, endOffset: number): ReadResult | undefined {
+    this.#assertUsable();
+    this.#requireInRange(offset);
+    const limit = Math.min(endOffset, this.#endOffset);
+    if (offset >= limit) return { bytes: noBytes };
+    const bytes = this.#tail.read(offset, maxBytes, limit);
+    return bytes && { bytes };
   }
-  read(_offset: number, _maxBytes: number, _endOffset: number): Promise<ReadResult> {
-    return Promise.resolve({ bytes: new Uint8Array(0) });
+
+  /**
+   * Whole batches from the one that holds `offset`, up to `maxBytes` but at least one, and none that reaches past
+   * `endOffset`. Empty when there is none yet. Throws `OFFSET_OUT_OF_RANGE`, `KAFKA_STORAGE_ERROR`.
+   */
+  async read(offset: number, maxBytes: number, endOffset: number): Promise<ReadResult> {
+    const cached = this.readCached(offset, maxBytes, endOffset);
+    if (cached !== undefined) return cached;
+    return this.#whileReading(async () => {
+      const result = await this.#reader.read({ offset, maxBytes, endOffset: Math.min(endOffset, this.#endOffset) });
+      this.#metrics.coldReadBytes.add(result.bytes.length);
+      return result;
+    });
   }
+
   /** The first record with this timestamp or a later one. */
-  offsetForTimestamp(_timestampMs: number): Promise<TimestampedOffset | undefined> {
-    return Promise.resolve(undefined);
+  async offsetForTimestamp(timestampMs: number): Promise<TimestampedOffset | undefined> {
+    this.#assertUsable();
+    return this.#whileReading(() =>
+      this.#undisturbed(async () => {
+        for (const segment of this.#segments) {
+          if (segment.nextOffset <= this.#startOffset) continue;
+          if ((await segment.largestTimestamp()).timestampMs < timestampMs) continue;
+          const query = { timestampMs, startOffset: this.#startOffset };
+          const found = await findTimestamp(segment, query, this.#readable);
+          if (found !== undefined) return found;
+        }
+        return undefined;
+      }),
+    );
   }
-  endOffsetForEpoch(_epoch: number): EpochEndOffset {
-    return { epoch: -1, endOffset: -1 };
+
+  /** The first record with the largest timestamp of all; undefined in an empty log. */
+  async largestTimestamp(): Promise<TimestampedOffset | undefined> {
+    this.#assertUsable();
+    const largestMs = await this.#whileReading(() =>
+      this.#undisturbed(async () => {
+        let largest = -1;
+        for (const segment of this.#segments) {
+          largest = Math.max(largest, (await segment.largestTimestamp()).timestampMs);
+        }
+        return largest;
+      }),
+    );
+    return largestMs < 0 ? undefined : this.offsetForTimestamp(largestMs);
   }
-  truncateTo(_offset: number): Promise<void> {
-    return Promise.resolve();
+
+  /** Where the records of a leader epoch end; -1 and -1 when this log cannot say. */
+  endOffsetForEpoch(epoch: number): EpochEnd {
+    this.#assertUsable();
+    return this.#epochs.endOffsetForEpoch(epoch, this.#endOffset);
   }
-  resetTo(_offset: number): Promise<void> {
-    return Promise.resolve();
+
+  /** Removes the records from `offset` on, and those before it that share a batch with it. Durable when resolved. */
+  truncateTo(offset: number): Promise<void> {
+    return this.#cutting(async () => {
+      if (offset >= this.#endOffset) return;
+      if (offset < this.#startOffset) throw this.#outOfRange(offset);
+      const index = floorSegment(this.#segments, offset);
+      const segment = this.#segments[index];
+      assert(segment !== undefined, 'a log has a segment for each of its offsets');
+      const cut = await findCut(segment, offset);
+      this.#log('truncating a log', { from: this.#endOffset, to: cut.offset });
+      await this.#forgetFrom(cut.offset);
+      await this.#removeFrom(index + 1);
+      await cutSegment(segment, cut);
+      await segment.log.sync();
+      segment.isDirty = false;
+      this.#epochs.truncateFromEnd(cut.offset);
+      await recoverProducers(this.#recoveryContext(), this.#segments, this.#epochs, cut.offset);
+    });
   }
-  advanceStartOffset(_offset: number): Promise<void> {
-    return Promise.resolve();
+
+  /** Removes all records; the log goes on at `offset`. Durable when resolved. */
+  resetTo(offset: number): Promise<void> {
+    return this.#cutting(async () => {
+      this.#log('resetting a log', { from: this.#startOffset, end: this.#endOffset, to: offset });
+      await this.#forgetFrom(0);
+      await this.#removeFrom(0);
+      this.#snapshots.removeAll();
+      await this.#options.checkpoints.saveStartOffset(offset);
+      this.#segments.push(Segment.create(this.#context, offset));
+      await this.#environment.files.syncDirectory(this.directory);
+      this.#startOffset = offset;
+      this.#endOffset = offset;
+      this.#syncedEndOffset = offset;
+      this.#recoveryPoint = offset;
+      this.#tail.clear(offset);
+      this.#epochs.clear();
+      this.#producers.clear(offset);
+    });
   }
+
+  /** Deletes the records below `offset`: they are not read any more, and files with nothing else in them go. */
+  advanceStartOffset(offset: number): Promise<void> {
+    return this.#maintain(async () => {
+      if (offset <= this.#startOffset) return;
+      if (offset > this.#endOffset) throw this.#outOfRange(offset);
+      // A start offset must not outlive the records that it stands before.
+      if (offset > this.#syncedEndOffset) await this.sync();
+      await this.#moveStartOffset(offset);
+      await this.#removeBefore(floorSegment(this.#segments, offset));
+    });
+  }
+
   /** Removes what the topic's retention lets go, below the high watermark. Returns how many segments went. */
-  applyRetention(_highWatermark: number): Promise<number> {
-    return Promise.resolve(0);
+  applyRetention(highWatermark: number): Promise<number> {
+    return this.#maintain(async () => {
+      this.#producers.expire(this.#environment.clock.wallMs());
+      let decision = this.#decideRetention(highWatermark);
+      // Nothing is deleted for what an index says until that was found to be true.
+      for (let checked = 0; checked < decision.removeCount; decision = this.#decideRetention(highWatermark)) {
+        const { removeCount } = decision;
+        for (; checked < removeCount; checked++) await this.#segments[checked]?.largestTimestamp();
+      }
+      if (decision.rollActive) this.#roll(this.#endOffset);
+      const { removeCount } = this.#decideRetention(highWatermark);
+      const first = this.#segments[removeCount];
+      if (removeCount === 0 || first === undefined) return 0;
+      if (first.baseOffset > this.#syncedEndOffset) await this.sync();
+      if (first.baseOffset > this.#startOffset) await this.#moveStartOffset(first.baseOffset);
+      await this.#removeBefore(removeCount);
+      return removeCount;
+    });
   }
-  compact(_highWatermark: number): Promise<void> {
-    return Promise.resolve();
+
+  /** Keeps the newest record of each key, where the topic says so and there is enough to gain. */
+  compact(highWatermark: number): Promise<CompactionResult | undefined> {
+    return this.#maintain(async () => {
+      if (!isCompacted(this.#config)) return undefined;
+      return this.#compactor.run(this.#compactionHost(), Math.min(highWatermark, this.#syncedEndOffset), this.#config);
+    });
   }
-  /** Makes the derived files durable and moves `recoveryPoint` up to what was synced when this began. */
+
+  /** Makes the derived files durable and moves `recoveryPoint` up to where the log ended when this began. */
   advanceRecoveryPoint(): Promise<void> {
-    return Promise.resolve();
+    return this.#maintain(() => this.#advanceRecoveryPoint());
   }
-  close(): Promise<void> {
-    return Promise.resolve();
+
+  /** Syncs everything and gives the files up; a log that is offline only gives them up. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    try {
+      if (!this.isOffline) await this.#maintain(() => this.#advanceRecoveryPoint());
+    } finally {
+      this.#isClosed = true;
+      await this.#groupSync.idle();
+      this.#tail.clear(this.#endOffset);
+      this.#mark.close();
+      for (const segment of this.#segments) segment.close();
+    }
+  }
+
+  async #recover(): Promise<void> {
+    const { recoveryPoint, startOffset, cleanShutdown } = this.#options;
+    const { segments, epochs, ...recovered } = await recoverLog({
+      ...this.#recoveryContext(),
+      allowsGaps: this.#allowsGaps,
+      cleanShutdown,
+      recoveryPoint,
+      syncedOffset: Math.max(recoveryPoint, this.#mark.read()),
+      startOffset,
+    });
+    this.#segments = segments;
+    this.#epochs = epochs;
+    this.#startOffset = recovered.startOffset;
+    this.#endOffset = this.#active.nextOffset;
+    this.#syncedEndOffset = this.#endOffset;
+    this.#recoveryPoint = cleanShutdown ? this.#endOffset : Math.min(recoveryPoint, this.#endOffset);
+    this.#tail.clear(this.#endOffset);
+    this.#compactor.truncate(this.#endOffset);
+  }
+
+  #recoveryContext(): {
+    readonly context: SegmentContext;
+    readonly producers: ProducerState;
+    readonly snapshots: ProducerSnapshots;
+    readonly nowMs: number;
+  } {
+    const nowMs = this.#environment.clock.wallMs();
+    return { context: this.#context, producers: this.#producers, snapshots: this.#snapshots, nowMs };
+  }
+
+  #asReadable(): ReadableLog {
+    const log = (): PartitionLog => this;
+    return {
+      get segments() {
+        return log().#segments;
+      },
+      get generation() {
+        return log().#generation;
+      },
+      get allowsGaps() {
+        return log().#allowsGaps;
+      },
+      epochAt: (offset) => this.#epochs.epochAt(offset),
+    };
+  }
+
+  get #isRecovered(): boolean {
+    return this.#segments.length > 0;
+  }
+
+  get #active(): Segment {
+    const active = this.#segments.at(-1);
+    assert(active !== undefined, 'an open log has an active segment');
+    return active;
+  }
+
+  #duplicateResult(duplicate: NonNullable<InspectedAppend['duplicate']>): AppendResult {
+    const { baseOffset, lastOffset, maxTimestamp } = duplicate;
+    const logAppendTimeMs = this.#config.timestampType === 'LogAppendTime' ? maxTimestamp : -1;
+    return { baseOffset, lastOffset, logAppendTimeMs, duplicate: true };
+  }
+
+  #requireEpoch(leaderEpoch: number): void {
+    assert(leaderEpoch >= 0, `a leader that appends has an epoch, not ${leaderEpoch}`);
+    const latest = this.#epochs.latestEpoch;
+    if (leaderEpoch >= latest) return;
+    throw new MillraceError(
+      'FENCED_LEADER_EPOCH',
+      `An append of leader epoch ${leaderEpoch} was refused: the log in ${this.directory} has records of epoch ${latest}`,
+    );
+  }
+
+  #patch(
+    bytes: Uint8Array,
+    { ends, lastOffsets }: InspectedAppend,
+    { leaderEpoch, logAppendTimeMs }: { readonly leaderEpoch: number; readonly logAppendTimeMs: number | undefined },
+  ): void {
+    let position = 0;
+    let baseOffset = this.#endOffset;
+    for (let index = 0; index < ends.length; index++) {
+      const patch = logAppendTimeMs === undefined ? { baseOffset, leaderEpoch } : { baseOffset, leaderEpoch, logAppendTimeMs };
+      patchBatch(bytes, position, patch);
+      position = ends[index] ?? 0;
+      baseOffset = (lastOffsets[index] ?? 0) + 1;
+    }
+  }
+
+  #segmentFor(baseOffset: number, lastOffset: number, bytes: number, nowMs: number): Segment {
+    const { segmentBytes, segmentMs } = this.#config;
+    const active = this.#active;
+    const ageMs = nowMs - (active.firstAppendMs ?? nowMs);
+    const isFull = active.sizeBytes + bytes > segmentBytes || active.areIndexesFull || !active.canHold(lastOffset, bytes);
+    return !active.isEmpty && (isFull || ageMs >= segmentMs) ? this.#roll(baseOffset) : active;
+  }
+
+  /** Closes the active segment and begins a new one at `baseOffset`. */
+  #roll(baseOffset: number): Segment {
+    const closed = this.#active;
+    assert(!closed.isEmpty && baseOffset >= this.#endOffset, 'a segment that is closed holds records');
+    let next: Segment;
+    try {
+      next = Segment.create(this.#context, baseOffset);
+    } catch (error) {
+      throw this.#writeError(error);
+    }
+    closed.seal();
+    this.#segments.push(next);
+    this.#isDirectoryDirty = true;
+    return next;
+  }
+
+  #write(segment: Segment, bytes: Uint8Array): void {
+    try {
+      segment.write(bytes, (cause) => this.#goOffline(cause));
+    } catch (error) {
+      throw this.#writeError(error);
+    }
+  }
+
+  /** What the caller of an append is told; the log goes offline unless the next append may succeed. */
+  #writeError(error: unknown): MillraceError {
+    if (!this.isOffline && isDiskFull(error)) return diskFull(this.directory, error);
+    if (!this.isOffline && isOutOfHandles(error)) return this.#outOfHandles(error);
+    this.#goOffline(error);
+    return storageFailed(this.directory, error);
+  }
+
+  #outOfHandles(error: unknown): MillraceError {
+    return new MillraceError(
+      'KAFKA_STORAGE_ERROR',
+      `No file handle is left for the log in ${this.directory}: raise the limit of open files (ulimit -n)`,
+      { retriable: true, cause: error },
+    );
+  }
+
+  /** The bytes are in the file: counts them. Whatever goes wrong here must not leave a log that would reuse offsets. */
+  #account(segment: Segment, bytes: Uint8Array, { ends, lastOffsets }: InspectedAppend, nowMs: number): void {
+    try {
+      let position = 0;
+      for (const end of ends) {
+        const batch = this.#view.at(bytes, position);
+        segment.note(batch);
+        if (this.#epochs.assign(batch.leaderEpoch, batch.baseOffset)) this.#areEpochsSaved = false;
+        this.#producers.apply(batch, nowMs);
+        position = end;
+      }
+      segment.firstAppendMs ??= nowMs;
+      segment.lastAppendMs = nowMs;
+      this.#endOffset = segment.nextOffset;
+      this.#tail.append(bytes, lastOffsets, ends);
+      this.#metrics.appendedBytes.add(bytes.length);
+    } catch (error) {
+      this.#goOffline(error);
+      throw error;
+    }
+  }
+
+  async #runSync(): Promise<void> {
+    const { clock, files } = this.#environment;
+    const startMs = clock.monotonicMs();
+    const before = this.#syncedEndOffset;
+    try {
+      // Those that are dirty now were created before the directory is synced; later ones are for the next run.
+      const dirty = this.#segments.filter((segment) => segment.isDirty);
+      if (this.#isDirectoryDirty) {
+        this.#isDirectoryDirty = false;
+        await files.syncDirectory(this.directory);
+      }
+      for (const segment of dirty) {
+        const endOffset = segment.nextOffset;
+        segment.isDirty = false;
+        await segment.log.sync();
+        this.#syncedEndOffset = Math.max(this.#syncedEndOffset, endOffset);
+      }
+    } catch (error) {
+      this.#goOffline(error);
+      throw storageFailed(this.directory, error);
+    }
+    this.#metrics.syncSeconds.record((clock.monotonicMs() - startMs) / 1000);
+    if (this.#syncedEndOffset === before) return;
+    this.#mark.raise(this.#syncedEndOffset);
+    this.onSynced?.();
+  }
+
+  async #advanceRecoveryPoint(): Promise<void> {
+    const endOffset = this.#endOffset;
+    if (endOffset === this.#recoveryPoint && this.#areEpochsSaved) return;
+    const first = floorSegment(this.#segments, this.#recoveryPoint);
+    const changed = this.#segments.slice(first);
+    // As it is now: producers go on while we wait.
+    const snapshot = decodeProducerSnapshot(encodeProducerSnapshot(this.#producers.snapshot()));
+    assert(snapshot !== undefined, 'a producer snapshot decodes');
+    await this.sync();
+    for (const segment of changed) if (!(await this.#syncIndexes(segment))) return;
+    if (!this.#areEpochsSaved) await this.#saveEpochs();
+    await this.#snapshots.take(snapshot);
+    await this.#environment.files.syncDirectory(this.directory);
+    this.#recoveryPoint = Math.max(this.#recoveryPoint, endOffset);
+  }
+
+  /** False when there is no room to write them: the recovery point stays where it is. */
+  async #syncIndexes(segment: Segment): Promise<boolean> {
+    try {
+      return await segment.syncIndexes();
+    } catch (error) {
+      if (isDiskFull(error) || isOutOfHandles(error)) return false;
+      this.#goOffline(error);
+      throw storageFailed(this.directory, error);
+    }
+  }
+
+  async #saveEpochs(): Promise<void> {
+    this.#areEpochsSaved = true;
+    try {
+      await writeLeaderEpochCheckpoint(this.#environment.files, this.directory, this.#epochs);
+    } catch (error) {
+      this.#areEpochsSaved = false;
+      throw error;
+    }
+  }
+
+  #maintain<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#maintenance.run(() => {
+      this.#assertUsable();
+      return work();
+    });
+  }
+
+  /** Work that cuts the end of the log off: when it fails half way, only opening the log again can tell what is left. */
+  #cutting(work: () => Promise<void>): Promise<void> {
+    return this.#maintain(async () => {
+      this.#isCutting = true;
+      try {
+        await this.#groupSync.idle();
+        this.#assertUsable();
+        await work();
+      } catch (error) {
+        if (errorCode(error) === 'OFFSET_OUT_OF_RANGE') throw error;
+        this.#goOffline(error);
+        throw storageFailed(this.directory, error);
+      } finally {
+        this.#isCutting = false;
+        this.#generation++;
+      }
+    });
+  }
+
+  /** From `offset` on nothing is known to be synced any more, nor held in memory. Durable when resolved. */
+  async #forgetFrom(offset: number): Promise<void> {
+    this.#recoveryPoint = Math.min(this.#recoveryPoint, offset);
+    await this.#options.checkpoints.saveRecoveryPoint(this.#recoveryPoint);
+    await this.#mark.lower(Math.min(this.#syncedEndOffset, offset));
+    this.#generation++;
+    this.#endOffset = Math.max(offset, this.#startOffset);
+    this.#syncedEndOffset = Math.min(this.#syncedEndOffset, this.#endOffset);
+    this.#tail.clear(this.#endOffset);
+    this.#compactor.truncate(offset);
+    this.#areEpochsSaved = false;
+  }
+
+  /** The newest first, each durably: an interruption leaves a log without a hole. */
+  async #removeFrom(index: number): Promise<void> {
+    for (const segment of this.#segments.splice(index).reverse()) {
+      segment.remove();
+      await this.#environment.files.syncDirectory(this.directory);
+    }
+  }
+
+  /** The start offset lies behind them already, durably: any of them may be left by a crash. */
+  async #removeBefore(index: number): Promise<void> {
+    const removed = this.#segments.splice(0, index);
+    if (removed.length === 0) return;
+    this.#generation++;
+    const firstOffset = this.#segments[0]?.baseOffset ?? 0;
+    if (this.#epochs.truncateFromStart(firstOffset)) this.#areEpochsSaved = false;
+    this.#log('removing the oldest segments of a log', { count: removed.length, startOffset: this.#startOffset });
+    try {
+      for (const segment of removed) segment.remove();
+      await this.#environment.files.syncDirectory(this.directory);
+    } catch (error) {
+      this.#goOffline(error);
+      throw storageFailed(this.directory, error);
+    }
+  }
+
+  async #moveStartOffset(offset: number): Promise<void> {
+    await this.#options.checkpoints.saveStartOffset(offset);
+    this.#startOffset = offset;
+  }
+
+  #decideRetention(highWatermark: number): ReturnType<typeof decideRetention> {
+    const segments = this.#segments.map(
+      (segment): RetainedSegment => ({
+        sizeBytes: segment.sizeBytes,
+        nextOffset: segment.nextOffset,
+        largestTimestampMs: segment.claimedLargestTimestamp,
+        lastAppendMs: segment.lastAppendMs,
+      }),
+    );
+    const nowMs = this.#environment.clock.wallMs();
+    return decideRetention({ segments, startOffset: this.#startOffset, highWatermark, nowMs }, this.#config);
+  }
+
+  #compactionHost(): CompactionHost {
+    const log = (): PartitionLog => this;
+    const producers = new Map(this.#producers.snapshot().entries.map((entry) => [entry.producerId, entry]));
+    return {
+      get segments() {
+        return log().#segments;
+      },
+      get startOffset() {
+        return log().#startOffset;
+      },
+      segmentContext: this.#context,
+      lastOffsetOf: (producerId) => producers.get(producerId)?.batches.at(-1)?.lastOffset,
+      replace: (old, replacement) => {
+        const index = this.#segments.findIndex((segment) => segment === old[0]);
+        assert(index >= 0, 'the segments that are replaced are in the log');
+        this.#segments.splice(index, old.length, replacement);
+        this.#generation++;
+      },
+      fail: (cause) => {
+        this.#goOffline(cause);
+      },
+    };
+  }
+
+  /** Runs a lookup again when the files changed under it. */
+  async #undisturbed<Result>(lookUp: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      const generation = this.#generation;
+      try {
+        const result = await lookUp();
+        if (generation === this.#generation) return result;
+      } catch (error) {
+        if (generation === this.#generation) throw error;
+      }
+    }
+  }
+
+  /** Damage, and a disk that does not read, take the log offline: it must neither serve nor lead. */
+  async #whileReading<Result>(read: () => Promise<Result>): Promise<Result> {
+    try {
+      return await read();
+    } catch (error) {
+      if (isOutOfHandles(error)) throw this.#outOfHandles(error);
+      const isDamage = !(error instanceof MillraceError) || error.code === 'CORRUPT_LOG';
+      if (!isDamage || this.#isClosed) throw error;
+      this.#goOffline(error);
+      throw storageFailed(this.directory, error);
+    }
+  }
+
+  #goOffline(cause: unknown): void {
+    if (this.#offlineReason !== undefined) return;
+    const reason = cause instanceof MillraceError ? cause : storageFailed(this.directory, cause);
+    this.#offlineReason = reason;
+    this.#environment.logger.error('a log went offline', { directory: this.directory, error: reason.message });
+    this.#tail.clear(this.#endOffset);
+    this.onOffline?.(reason);
+  }
+
+  #assertUsable(): void {
+    if (this.#offlineReason !== undefined) throw storageFailed(this.directory, this.#offlineReason);
+    if (this.#isClosed) throw new MillraceError('KAFKA_STORAGE_ERROR', `The log in ${this.directory} is closed`);
+  }
+
+  #requireInRange(offset: number): void {
+    if (offset < this.#startOffset || offset > this.#endOffset) throw this.#outOfRange(offset);
+  }
+
+  #outOfRange(offset: number): MillraceError {
+    return offsetOutOfRange(this.directory, offset, this.#startOffset, this.#endOffset);
+  }
+
+  #log(message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#environment.logger.info(message, { directory: this.directory, leaderEpoch: this.leaderEpoch, ...fields });
   }
 }

@@ -1,0 +1,401 @@
+/**
+ * One segment: a stretch of the log from `baseOffset` on, in one log file with its two indexes.
+ *
+ *     batches    | b0 | b1 | b2 | b3 | ...                  .log
+ *     offsets       ^ lastOffset of b2 -> its position      .index       about every indexIntervalBytes
+ *     times         ^ largest timestamp up to b2            .timeindex   at the same moments, when it grew
+ *
+ * Only the last segment of a log, the active one, is written. The log file is the truth; whatever an index says is
+ * checked against the batch that it points at, and an index that lies is made anew from the log.
+ *
+ * Invariants: `sizeBytes` is the end of the last whole batch that counts, and the next write goes there;
+ * `nextOffset` is the offset after it (for a segment that is not active: where the next segment begins).
+ */
+import { assert, type FileSystem, type Logger } from '@millrace/base';
+import type { BatchView } from '@millrace/record';
+import { type FilePool, PooledFile } from '../file-pool.js';
+import { corruptLog, isOutOfHandles } from '../storage-errors.js';
+import { writeFully } from '../write-fully.js';
+import { offsetIndexLayout } from './offset-index.js';
+import { scanBatches, stop } from './scan-batches.js';
+import {
+  logSuffix,
+  offsetIndexSuffix,
+  segmentName,
+  timeIndexSuffix,
+  transactionIndexSuffix,
+} from './segment-name.js';
+import { SparseIndex } from './sparse-index.js';
+import { timeIndexLayout } from './time-index.js';
+
+export interface SegmentContext {
+  readonly files: FileSystem;
+  readonly filePool: FilePool;
+  readonly logger: Logger;
+  readonly directory: string;
+  /** Follows the names of all files: of a segment that compaction is making, and that is not part of the log yet. */
+  readonly nameSuffix?: string;
+  readonly maxIndexBytes: number;
+  /** As the topic is configured now. */
+  readonly indexIntervalBytes: () => number;
+}
+
+/** Offsets and positions in indexes have 4 bytes, and Kafka reads them as signed. */
+const maxRelative = 2 ** 31 - 1;
+
+/** Where to begin looking for an offset: a batch begins at `position`; its last offset, when the index told. */
+export interface SegmentPlace {
+  readonly position: number;
+  readonly lastOffset: number | undefined;
+}
+
+export class Segment {
+  readonly baseOffset: number;
+  readonly log: PooledFile;
+  readonly offsetIndex: SparseIndex;
+  readonly timeIndex: SparseIndex;
+  readonly #context: SegmentContext;
+  #sizeBytes = 0;
+  #nextOffset: number;
+  #maxTimestamp = -1;
+  /** Last offset of the first batch that has `#maxTimestamp`. */
+  #maxTimestampOffset = -1;
+  /** Position of the batch that the last entry of the offset index points at. */
+  #indexedPosition = 0;
+  /** Whether the last entry of the time index was found to agree with the log, or was written by us. */
+  #isTimeIndexChecked = true;
+  /** False while the largest timestamp is still to be read from the time index. */
+  #areCountsLoaded = true;
+  /** Whether nothing is appended any more. */
+  #isSealed = false;
+  #rebuilding: Promise<void> | undefined;
+  /** Whether bytes were written that no finished sync covers. */
+  isDirty = false;
+  /** The broker's clock when the first batch was appended; undefined in an empty segment. Rolling by time counts from it. */
+  firstAppendMs: number | undefined;
+  /** The broker's clock at the last append; undefined when that was before this process. */
+  lastAppendMs: number | undefined;
+  /** Set when the segment was taken out of the log: its files are gone or going. */
+  isRemoved = false;
+
+  private constructor(context: SegmentContext, baseOffset: number, log: PooledFile) {
+    this.#context = context;
+    this.baseOffset = baseOffset;
+    this.#nextOffset = baseOffset;
+    this.log = log;
+    const { filePool, logger, maxIndexBytes: maxBytes } = context;
+    this.offsetIndex = new SparseIndex({
+      layout: offsetIndexLayout,
+      filePool,
+      logger,
+      path: this.path(offsetIndexSuffix),
+      maxBytes,
+    });
+    this.timeIndex = new SparseIndex({
+      layout: timeIndexLayout,
+      filePool,
+      logger,
+      path: this.path(timeIndexSuffix),
+      maxBytes,
+    });
+  }
+
+  /** A new, empty segment; its directory entry is not synced. */
+  static create(context: SegmentContext, baseOffset: number): Segment {
+    const log = context.filePool.open(pathOf(context, baseOffset, logSuffix), 'create');
+    return new Segment(context, baseOffset, log);
+  }
+
+  /** A segment whose log file exists; how much of it counts is told by `adopt` or by a scan. */
+  static existing(context: SegmentContext, baseOffset: number): Segment {
+    const { files, filePool } = context;
+    const path = pathOf(context, baseOffset, logSuffix);
+    // Not opened yet: a log may have thousands of segments, of which few are read.
+    const segment = new Segment(context, baseOffset, new PooledFile(files, filePool, path, 'write'));
+    segment.#sizeBytes = files.stat(path)?.sizeBytes ?? 0;
+    return segment;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  get nextOffset(): number {
+    return this.#nextOffset;
+  }
+
+  get isEmpty(): boolean {
+    return this.#sizeBytes === 0;
+  }
+
+  /** As the time index says, unchecked: enough to choose by, not to delete by. */
+  get claimedLargestTimestamp(): number {
+    if (!this.#areCountsLoaded) this.#loadCounts();
+    return this.#maxTimestamp;
+  }
+
+  get areIndexesFull(): boolean {
+    return this.offsetIndex.isFull || this.timeIndex.isFull;
+  }
+
+  path(suffix: string): string {
+    return pathOf(this.#context, this.baseOffset, suffix);
+  }
+
+  /** Whether an append that ends at this offset, of this size, can be indexed here. */
+  canHold(lastOffset: number, bytes: number): boolean {
+    return lastOffset - this.baseOffset <= maxRelative && this.#sizeBytes + bytes <= maxRelative;
+  }
+
+  /**
+   * Writes whole batches at the end. All or nothing: when the write fails, what was written of it is cut off again,
+   * and the error of the write is thrown; `onTornTail` is called when even that fails.
+   */
+  write(bytes: Uint8Array, onTornTail: (cause: unknown) => void): number {
+    const position = this.#sizeBytes;
+    try {
+      writeFully(this.log, bytes, 0, bytes.length, position);
+    } catch (error) {
+      if (isOutOfHandles(error)) throw error;
+      try {
+        this.log.truncate(position);
+        this.isDirty = true;
+      } catch (truncateError) {
+        onTornTail(truncateError);
+      }
+      throw error;
+    }
+    this.isDirty = true;
+    return position;
+  }
+
+  /** Counts a batch that lies at the end of what counted so far, and indexes it when it is time. */
+  note(batch: BatchView): void {
+    const position = this.#sizeBytes;
+    const { lastOffset, maxTimestamp } = batch;
+    assert(lastOffset >= this.#nextOffset, `offsets ascend: ${lastOffset} after ${this.#nextOffset} in ${this.log.path}`);
+    this.#index(lastOffset, maxTimestamp, position);
+    this.#sizeBytes = position + batch.sizeBytes;
+    this.#nextOffset = lastOffset + 1;
+  }
+
+  /** No more is appended: completes the indexes and writes them. */
+  seal(): void {
+    this.#isSealed = true;
+    this.#indexMaxTimestamp();
+    this.flushIndexes();
+  }
+
+  flushIndexes(): void {
+    this.offsetIndex.flush();
+    this.timeIndex.flush();
+  }
+
+  /** Makes both indexes durable, as far as they go. */
+  async syncIndexes(): Promise<boolean> {
+    const offsets = await this.offsetIndex.sync();
+    const times = await this.timeIndex.sync();
+    return offsets && times;
+  }
+
+  /**
+   * Takes over the files as they are, and reads none of them: for a segment that is known to be synced and is not the
+   * active one. `nextOffset` is where the next segment begins. False when an index is missing or no index.
+   */
+  adopt(nextOffset: number): boolean {
+    this.#nextOffset = nextOffset;
+    this.#isSealed = true;
+    this.#areCountsLoaded = false;
+    const { files } = this.#context;
+    const offsets = files.stat(this.path(offsetIndexSuffix));
+    const times = files.stat(this.path(timeIndexSuffix));
+    if (offsets === undefined || times === undefined) return false;
+    return this.offsetIndex.load(offsets.sizeBytes) && this.timeIndex.load(times.sizeBytes);
+  }
+
+  /**
+   * Forgets all from the batch that the last entry of the offset index below `offset` points at, and returns where
+   * that batch begins: a scan from there, calling `note` for each batch, makes the rest anew.
+   */
+  rewindTo(offset: number): SegmentPlace {
+    this.#isSealed = false;
+    this.offsetIndex.truncateKeys(offset - this.baseOffset);
+    const last = this.offsetIndex.last;
+    // The entry itself was made at the batch it points at; times of that batch are already in.
+    this.timeIndex.truncateValues(last === undefined ? 0 : last.key + 1);
+    this.#loadCounts();
+    this.#sizeBytes = last?.value ?? 0;
+    // The batch at the entry is noted again: the segment ends before it.
+    this.#nextOffset = last === undefined ? this.baseOffset : Math.min(this.baseOffset + last.key, offset);
+    return { position: this.#sizeBytes, lastOffset: last === undefined ? undefined : this.baseOffset + last.key };
+  }
+
+  /** Cuts the log file off at the end of what counts. */
+  cutFile(): void {
+    this.log.truncate(this.#sizeBytes);
+    this.isDirty = true;
+  }
+
+  /** Where to begin looking for an offset of this segment. Undefined when the index is damaged. */
+  async placeOf(offset: number): Promise<SegmentPlace | undefined> {
+    const floor = await this.offsetIndex.floor(offset - this.baseOffset);
+    if (floor.isDamaged) return undefined;
+    if (floor.entry === undefined) return { position: 0, lastOffset: undefined };
+    return { position: floor.entry.value, lastOffset: this.baseOffset + floor.entry.key };
+  }
+
+  /**
+   * The largest timestamp of the segment's batches and the last offset of the first batch that has it, checked
+   * against the log: retention deletes by it.
+   */
+  async largestTimestamp(): Promise<{ readonly timestampMs: number; readonly offset: number }> {
+    if (!this.#areCountsLoaded) this.#loadCounts();
+    if (!(await this.isTimeIndexTrue())) await this.rebuildIndexes();
+    return { timestampMs: this.#maxTimestamp, offset: this.#maxTimestampOffset };
+  }
+
+  /** Whether the last entry of the time index agrees with the log; asked once. */
+  async isTimeIndexTrue(): Promise<boolean> {
+    const { last, count } = this.timeIndex;
+    if (this.#isTimeIndexChecked || count === 0) return true;
+    if (last === undefined) return false;
+    this.#isTimeIndexChecked = await this.#isInLog(last.key, this.baseOffset + last.value);
+    return this.#isTimeIndexChecked;
+  }
+
+  /**
+   * Where to begin looking for the first record at or after a time: all records before that batch are earlier.
+   *
+   * It is the entry before the one that was looked for, at the price of reading one interval more: were the entry
+   * itself damaged, the one before it is not, and the order of the two was checked.
+   */
+  async placeOfTimestamp(timestampMs: number): Promise<SegmentPlace | undefined> {
+    const floor = await this.timeIndex.floor(timestampMs);
+    if (floor.isDamaged) return undefined;
+    if (floor.previous === undefined) return { position: 0, lastOffset: undefined };
+    return this.placeOf(this.baseOffset + floor.previous.value);
+  }
+
+  /**
+   * Makes both indexes anew from the log, of a segment that is not the active one. Reads go on meanwhile: they find
+   * less in the indexes, and look for longer.
+   */
+  rebuildIndexes(): Promise<void> {
+    assert(this.#isSealed, 'only the indexes of a closed segment are made anew');
+    this.#rebuilding ??= this.#rebuild().finally(() => {
+      this.#rebuilding = undefined;
+    });
+    return this.#rebuilding;
+  }
+
+  /**
+   * After an index was found to be wrong. In a segment that is still written, they begin anew at its end: the older
+   * part is found by reading from the start, until the segment is opened the next time.
+   */
+  async renewIndexes(): Promise<void> {
+    if (this.#isSealed) return this.rebuildIndexes();
+    this.#context.logger.warn('an index of the active segment was damaged', { path: this.log.path });
+    this.offsetIndex.clear();
+    this.timeIndex.clear();
+    this.#indexedPosition = this.#sizeBytes;
+  }
+
+  /** Begins anew, as if nothing counted: for a scan from the start. */
+  restart(): void {
+    this.#isSealed = false;
+    this.#resetIndexes();
+    this.#sizeBytes = 0;
+    this.#nextOffset = this.baseOffset;
+  }
+
+  close(): void {
+    this.log.close();
+    this.offsetIndex.close();
+    this.timeIndex.close();
+  }
+
+  /** Removes the files. Reads in flight end well. */
+  remove(): void {
+    this.isRemoved = true;
+    this.close();
+    const { files } = this.#context;
+    // The log goes first: without it the others mean nothing, while indexes that are missing cost a scan.
+    for (const suffix of [logSuffix, offsetIndexSuffix, timeIndexSuffix, transactionIndexSuffix]) {
+      const path = this.path(suffix);
+      if (files.stat(path) !== undefined) files.removeFile(path);
+    }
+  }
+
+  #index(lastOffset: number, maxTimestamp: number, position: number): void {
+    if (maxTimestamp > this.#maxTimestamp) {
+      this.#maxTimestamp = maxTimestamp;
+      this.#maxTimestampOffset = lastOffset;
+    }
+    if (position - this.#indexedPosition <= this.#context.indexIntervalBytes()) return;
+    this.offsetIndex.append(lastOffset - this.baseOffset, position);
+    this.#indexMaxTimestamp();
+    this.#indexedPosition = position;
+  }
+
+  async #rebuild(): Promise<void> {
+    this.#context.logger.warn('making the indexes of a segment anew', { path: this.log.path });
+    this.#resetIndexes();
+    let expected = this.baseOffset;
+    const range = { from: 0, to: this.#sizeBytes };
+    const end = await scanBatches(this.log, range, { verifyCrc: true }, (batch, position) => {
+      if (batch.baseOffset < expected || batch.lastOffset >= this.#nextOffset) return `offset ${batch.baseOffset}`;
+      expected = batch.nextOffset;
+      this.#index(batch.lastOffset, batch.maxTimestamp, position);
+      return undefined;
+    });
+    if (end.problem !== undefined) throw corruptLog(this.log.path, end.position, end.problem);
+    this.seal();
+  }
+
+  #loadCounts(): void {
+    const time = this.timeIndex.last;
+    this.#maxTimestamp = time?.key ?? -1;
+    this.#maxTimestampOffset = time === undefined ? -1 : this.baseOffset + time.value;
+    this.#indexedPosition = this.offsetIndex.last?.value ?? 0;
+    this.#isTimeIndexChecked = this.timeIndex.count === 0;
+    this.#areCountsLoaded = true;
+  }
+
+  #resetIndexes(): void {
+    this.#areCountsLoaded = true;
+    this.offsetIndex.clear();
+    this.timeIndex.clear();
+    this.#indexedPosition = 0;
+    this.#maxTimestamp = -1;
+    this.#maxTimestampOffset = -1;
+    this.#isTimeIndexChecked = true;
+  }
+
+  #indexMaxTimestamp(): void {
+    if (this.#maxTimestamp <= (this.timeIndex.last?.key ?? -1)) return;
+    this.timeIndex.append(this.#maxTimestamp, this.#maxTimestampOffset - this.baseOffset);
+  }
+
+  /** Whether a batch of the log ends at this offset and has this timestamp. */
+  async #isInLog(timestampMs: number, lastOffset: number): Promise<boolean> {
+    const place = await this.placeOf(lastOffset);
+    if (place === undefined) return false;
+    let isTrue = false;
+    const range = { from: place.position, to: this.log.sizeBytes() };
+    const end = await scanBatches(this.log, range, { verifyCrc: true, pieceBytes: smallPieceBytes }, (batch) => {
+      if (batch.lastOffset < lastOffset) return undefined;
+      isTrue = batch.lastOffset === lastOffset && batch.maxTimestamp === timestampMs;
+      return stop;
+    });
+    if (end.problem !== undefined) {
+      this.#context.logger.warn('an index points at no batch', { path: this.log.path, problem: end.problem });
+    }
+    return isTrue;
+  }
+}
+
+const smallPieceBytes = 64 * 1024;
+
+function pathOf(context: SegmentContext, baseOffset: number, suffix: string): string {
+  return `${context.directory}/${segmentName(baseOffset, suffix)}${context.nameSuffix ?? ''}`;
+}
