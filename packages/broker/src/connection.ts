@@ -191,6 +191,8 @@ export class Connection implements SocketHandler {
     const { settings } = this.#options;
     if (this.#isClosed) return;
     this.output.releaseSent();
+    // A socket below its own high-water mark owes no onDrain: room that came that way is found here.
+    this.#advance();
     if (this.#shutMs !== undefined) {
       if (nowMs - this.#shutMs > settings.shutdownMs) this.destroy();
     } else if (!this.#saidHello && nowMs - this.#openedMs > settings.handshakeMs) {

@@ -184,7 +184,7 @@ const ownSettings = defineSettings({
   'connection.max.reply.bytes': {
     type: 'integer',
     default: 16 * mebibyte,
-    min: 64 * 1024,
+    min: 2 * mebibyte,
     max: 1024 * mebibyte,
     unit: 'bytes',
     scope: 'node',
