@@ -74,9 +74,10 @@ export class LogCompactor {
     return this.#cleanOffset;
   }
 
-  /** Records from `endOffset` on were cut off, and others will take their place. */
-  truncate(endOffset: number): void {
-    this.#cleanOffset = Math.min(this.#cleanOffset, endOffset);
+  /** Records from `endOffset` on are about to be cut off, and others will take their place. Durable when resolved. */
+  async truncate(endOffset: number): Promise<void> {
+    if (endOffset >= this.#cleanOffset) return;
+    await this.#setCleanOffset(Math.max(1, endOffset));
   }
 
   /** Compacts once when there is enough to gain; undefined when there is not. */
@@ -102,6 +103,9 @@ export class LogCompactor {
       maxDecompressedBytes,
       lastOffsetOf: (producerId) => host.lastOffsetOf(producerId),
     });
+    // Before the first offset goes: who opens the log takes gaps for damage unless this file says there may be some.
+    // Up to 1 is true of any log, for one record has no other before it.
+    if (this.#cleanOffset === 0) await this.#setCleanOffset(1);
     const known = segments.filter((segment) => segment.baseOffset < mapEndOffset);
     let bytesBefore = 0;
     let bytesAfter = 0;
@@ -109,12 +113,16 @@ export class LogCompactor {
       bytesBefore += group.reduce((sum, segment) => sum + segment.sizeBytes, 0);
       bytesAfter += await this.#compactGroup(host, group, compactor);
     }
-    this.#cleanOffset = mapEndOffset;
+    await this.#setCleanOffset(mapEndOffset);
     this.#nextHorizonMs = compactor.nextHorizonMs;
-    await writeCleanOffset(this.#options.files, this.#options.directory, mapEndOffset);
     const { directory } = this.#options;
     this.#options.logger.info('compacted a log', { directory, bytesBefore, bytesAfter, mapEndOffset, keys: map.size });
     return { bytesBefore, bytesAfter };
+  }
+
+  async #setCleanOffset(offset: number): Promise<void> {
+    await writeCleanOffset(this.#options.files, this.#options.directory, offset);
+    this.#cleanOffset = offset;
   }
 
   /** What the dirty part can need when its records are as small as can be, within the bound. */

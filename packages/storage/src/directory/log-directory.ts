@@ -14,7 +14,7 @@
 import { assert, errorMessage, MillraceError, type Environment, type FileLock, type FileSystem } from '@millrace/base';
 import { FilePool } from '../file-pool.js';
 import { defaultLogConfig, type LogConfig } from '../log-config.js';
-import { PartitionLog } from '../log/partition-log.js';
+import { createLogMemory, PartitionLog } from '../log/partition-log.js';
 import { takeCleanStopMark, writeCleanStopMark, type CleanStop } from './clean-stop-mark.js';
 import { DirectoryCheckpoints } from './directory-checkpoints.js';
 import type { HostedLog, OfflinePartition } from './hosted-log.js';
@@ -72,6 +72,7 @@ export class LogDirectory {
   readonly #meta: MetaProperties;
   readonly #cleanStop: CleanStop | undefined;
   readonly #pool: FilePool;
+  readonly #memory = createLogMemory();
   readonly #checkpoints: DirectoryCheckpoints;
   readonly #space: SpaceGuard;
   readonly #removal: LogRemoval;
@@ -276,6 +277,8 @@ export class LogDirectory {
       partition: request.partition,
       config: request.config,
       filePool: this.#pool,
+      memory: this.#memory,
+      ...(isInternal(request.topic) ? {} : { admit: (bytes: number) => this.#space.admit(bytes) }),
       checkpoints: this.#checkpoints.forLog(request),
       recoveryPoint: this.#checkpoints.recoveryPoint(request),
       startOffset: this.#checkpoints.startOffset(request),
@@ -298,7 +301,11 @@ export class LogDirectory {
     files.makeDirectory(directory);
     await writePartitionMetadata(files, directory, request.topicId);
     await files.syncDirectory(this.path);
-    return this.#openLog(request);
+    const log = await this.#openLog(request);
+    if (log.offlineReason === undefined) return log;
+    this.#logs.delete(partitionDirectoryName(request));
+    await log.close();
+    throw log.offlineReason;
   }
 
   async #deleteLog(request: DeletedLog): Promise<void> {
@@ -353,7 +360,7 @@ export class LogDirectory {
       const highWatermark = this.#highWatermarkOf?.(hosted);
       try {
         await hosted.log.close();
-        isClean &&= !hosted.log.isOffline;
+        isClean &&= !hosted.log.isOffline && hosted.log.recoveryPoint === hosted.log.endOffset;
         this.#checkpoints.note(hosted, highWatermark);
       } catch (error) {
         isClean = false;
@@ -414,6 +421,11 @@ async function lockDirectory(files: FileSystem, path: string): Promise<FileLock>
   } catch (error) {
     throw error instanceof MillraceError ? error : unreachableDirectory(path, error);
   }
+}
+
+/** Node state and coordinators: they may use what is kept free, or nobody could free more. */
+function isInternal(topic: string): boolean {
+  return topic.startsWith('__');
 }
 
 function hasSegments(files: FileSystem, directory: string): boolean {

@@ -30,7 +30,6 @@ import type { EpochEnd, LeaderEpochHistory } from '../epoch/leader-epoch-history
 import type { FilePool } from '../file-pool.js';
 import { isCompacted, type LogConfig } from '../log-config.js';
 import type { AppendOrigin } from '../producer-state/producer-batch.js';
-import { decodeProducerSnapshot, encodeProducerSnapshot } from '../producer-state/producer-snapshot.js';
 import { ProducerSnapshots } from '../producer-state/producer-snapshots.js';
 import { ProducerState } from '../producer-state/producer-state.js';
 import { recoverLog, recoverProducers } from '../recovery/recover-log.js';
@@ -481,7 +480,7 @@ export class PartitionLog {
     this.#syncedEndOffset = this.#endOffset;
     this.#recoveryPoint = cleanShutdown ? this.#endOffset : Math.min(recoveryPoint, this.#endOffset);
     this.#tail.clear(this.#endOffset);
-    this.#compactor.truncate(this.#endOffset);
+    await this.#compactor.truncate(this.#endOffset);
   }
 
   #recoveryContext(): {
@@ -654,8 +653,7 @@ export class PartitionLog {
     const first = floorSegment(this.#segments, this.#recoveryPoint);
     const changed = this.#segments.slice(first);
     // As it is now: producers go on while we wait.
-    const snapshot = decodeProducerSnapshot(encodeProducerSnapshot(this.#producers.snapshot()));
-    assert(snapshot !== undefined, 'a producer snapshot decodes');
+    const snapshot = this.#producers.snapshot();
     await this.sync();
     for (const segment of changed) if (!(await this.#syncIndexes(segment))) return;
     if (!this.#areEpochsSaved) await this.#saveEpochs();
@@ -720,7 +718,7 @@ export class PartitionLog {
     this.#endOffset = Math.max(offset, this.#startOffset);
     this.#syncedEndOffset = Math.min(this.#syncedEndOffset, this.#endOffset);
     this.#tail.clear(this.#endOffset);
-    this.#compactor.truncate(offset);
+    await this.#compactor.truncate(offset);
     this.#areEpochsSaved = false;
   }
 
@@ -769,7 +767,6 @@ export class PartitionLog {
 
   #compactionHost(): CompactionHost {
     const log = (): PartitionLog => this;
-    const producers = new Map(this.#producers.snapshot().entries.map((entry) => [entry.producerId, entry]));
     return {
       get segments() {
         return log().#segments;
@@ -778,7 +775,7 @@ export class PartitionLog {
         return log().#startOffset;
       },
       segmentContext: this.#context,
-      lastOffsetOf: (producerId) => producers.get(producerId)?.batches.at(-1)?.lastOffset,
+      lastOffsetOf: (producerId) => this.#producers.lastOffsetOf(producerId),
       replace: (old, replacement) => {
         const index = this.#segments.findIndex((segment) => segment === old[0]);
         assert(index >= 0, 'the segments that are replaced are in the log');

@@ -36,6 +36,13 @@ export class ProducerEntry {
     this.lastActivityMs = lastActivityMs;
   }
 
+  /** As it is now; the remembered batches themselves never change. */
+  copy(): ProducerEntry {
+    const copy = new ProducerEntry(this.producerId, this.epoch, this.lastActivityMs);
+    copy.batches.push(...this.batches);
+    return copy;
+  }
+
   /** The sequence number that the next batch of this epoch begins with. */
   get nextSequence(): number {
     const last = this.batches.at(-1);

@@ -120,16 +120,22 @@ export class ProducerState {
     return before - this.#entries.size;
   }
 
-  /** The state now, which is that at `endOffset`. */
+  /** The last offset of the newest batch of a producer; undefined when it is not known. */
+  lastOffsetOf(producerId: number): number | undefined {
+    return this.#entries.get(producerId)?.batches.at(-1)?.lastOffset;
+  }
+
+  /** The state now, which is that at `endOffset`, and stays as it is. */
   snapshot(): ProducerSnapshot {
-    return { offset: this.#endOffset, leaderEpoch: this.#leaderEpoch, entries: [...this.#entries.values()] };
+    const entries = Array.from(this.#entries.values(), (entry) => entry.copy());
+    return { offset: this.#endOffset, leaderEpoch: this.#leaderEpoch, entries };
   }
 
   /** Starts anew from a snapshot; the batches from its offset on are to be applied next. */
   loadSnapshot(snapshot: ProducerSnapshot): void {
     this.clear(snapshot.offset);
     this.#leaderEpoch = snapshot.leaderEpoch;
-    for (const entry of snapshot.entries) this.#entries.set(entry.producerId, entry);
+    for (const entry of snapshot.entries) this.#entries.set(entry.producerId, entry.copy());
   }
 
   /** Starts anew with nothing; the batches from `endOffset` on are to be applied next. */
