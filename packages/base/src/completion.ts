@@ -2,8 +2,8 @@
 export interface Completion<Value> {
   readonly promise: Promise<Value>;
   readonly isSettled: boolean;
-  resolve(value: Value): void;
-  reject(error: unknown): void;
+  readonly resolve: (value: Value) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export function completion<Value = void>(): Completion<Value> {

@@ -76,9 +76,9 @@ export class NodeFileSystem implements FileSystem {
           return;
         }
         fsync(descriptor, (syncError) => {
-          close(descriptor, (closeError) => {
+          close(descriptor, (closeError = null) => {
             const error = syncError ?? closeError;
-            if (error === null || error === undefined) resolve();
+            if (error === null) resolve();
             else reject(error);
           });
         });

@@ -1,11 +1,21 @@
 /** Text to setting values and back. Every refusal names the key, the value, and what would be accepted. */
 import { MillraceError } from '../errors.js';
-import { isAllowed, type Setting, type SettingDefinition, type SettingTable, type SettingValue, type SettingValues } from './setting.js';
+import {
+  isAllowed,
+  type Setting,
+  type SettingDefinition,
+  type SettingTable,
+  type SettingValue,
+  type SettingValues,
+} from './setting.js';
 
 type AnyValue = number | boolean | string | readonly string[];
 
 /** Throws `INVALID_CONFIG`. */
-export function parseSetting<Definition extends Setting>(definition: Definition, raw: string): SettingValue<Definition> {
+export function parseSetting<Definition extends Setting>(
+  definition: Definition,
+  raw: string,
+): SettingValue<Definition> {
   const value = valueOf(definition, raw);
   if (value === undefined || !isAllowed(definition, value)) {
     throw new MillraceError(
@@ -34,7 +44,7 @@ export function parseSettings<Table extends SettingTable>(
       continue;
     }
     try {
-      values[key] = parseSetting(definition, text) as AnyValue;
+      values[key] = parseSetting(definition, text);
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
       faults.push(error.message);

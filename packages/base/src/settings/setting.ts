@@ -46,7 +46,8 @@ export interface ListDefinition extends CommonDefinition {
   readonly allowed?: readonly string[];
 }
 
-export type SettingDefinition = NumericDefinition | BooleanDefinition | StringDefinition | EnumDefinition | ListDefinition;
+export type SettingDefinition =
+  NumericDefinition | BooleanDefinition | StringDefinition | EnumDefinition | ListDefinition;
 
 /** A definition that knows its key. */
 export type Setting = SettingDefinition & { readonly key: string };
@@ -98,7 +99,9 @@ export function isAllowed(definition: SettingDefinition, value: unknown): boolea
       return typeof value === 'string' && definition.allowed.includes(value);
     case 'list': {
       const { allowed } = definition;
-      return Array.isArray(value) && value.every((word) => typeof word === 'string' && (allowed?.includes(word) ?? true));
+      return (
+        Array.isArray(value) && value.every((word) => typeof word === 'string' && (allowed?.includes(word) ?? true))
+      );
     }
   }
 }

@@ -6,6 +6,9 @@ interface PendingTimer {
   isCancelled: boolean;
 }
 
+/** The first of January 2026. */
+export const startWallMs = 1_767_225_600_000;
+
 /** A clock that stands still until the test moves it. Due timers run inside `advance`, in order of their due time. */
 export class ManualClock implements Clock {
   #monotonicMs: number;
@@ -15,7 +18,7 @@ export class ManualClock implements Clock {
 
   constructor(options: { readonly monotonicMs?: number; readonly wallMs?: number } = {}) {
     this.#monotonicMs = options.monotonicMs ?? 0;
-    this.#wallMs = options.wallMs ?? Date.UTC(2026, 0, 1);
+    this.#wallMs = options.wallMs ?? startWallMs;
   }
 
   monotonicMs(): number {

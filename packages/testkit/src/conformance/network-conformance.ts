@@ -69,7 +69,10 @@ export function networkConformance(name: string, create: () => NetworkFixture): 
       return { client, server: await next() };
     };
 
-    const run = (scenario: () => Promise<void>): (() => Promise<void>) => () => fixture.settle(scenario());
+    const run =
+      (scenario: () => Promise<void>): (() => Promise<void>) =>
+      () =>
+        fixture.settle(scenario());
 
     test(
       'a listener on port 0 gets a real port, and both ends know each other',

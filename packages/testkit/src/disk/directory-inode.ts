@@ -14,7 +14,13 @@ export type Inode = FileInode | DirectoryInode;
 export type EntryOperation =
   | { readonly kind: 'link'; readonly sequence: number; readonly name: string; readonly inode: Inode }
   | { readonly kind: 'unlink'; readonly sequence: number; readonly name: string }
-  | { readonly kind: 'rename'; readonly sequence: number; readonly from: string; readonly to: string; readonly inode: Inode };
+  | {
+      readonly kind: 'rename';
+      readonly sequence: number;
+      readonly from: string;
+      readonly to: string;
+      readonly inode: Inode;
+    };
 
 export class DirectoryInode {
   readonly kind = 'directory';

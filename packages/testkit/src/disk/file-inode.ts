@@ -104,7 +104,10 @@ export class FileInode {
 
 /** The content and size after an operation. Bytes between the size and the array's end are always 0. */
 function applied(content: Uint8Array, sizeBytes: number, operation: DataOperation): [Uint8Array, number] {
-  const size = operation.kind === 'truncate' ? operation.sizeBytes : Math.max(sizeBytes, operation.position + operation.bytes.length);
+  const size =
+    operation.kind === 'truncate'
+      ? operation.sizeBytes
+      : Math.max(sizeBytes, operation.position + operation.bytes.length);
   let target = content;
   if (size > content.length) {
     target = new Uint8Array(Math.max(size, content.length * 2));

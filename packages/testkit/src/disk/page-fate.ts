@@ -41,7 +41,8 @@ export function imageAfterCrash(
 }
 
 function pageAfterCrash(versions: PageVersions, fate: Fate, random: RandomStream): Uint8Array {
-  const own = fate === 'random' ? draw<Fate | 'garbage'>(['kept', 'kept', 'lost', 'lost', 'torn', 'garbage'], random) : fate;
+  const own =
+    fate === 'random' ? draw<Fate | 'garbage'>(['kept', 'kept', 'lost', 'lost', 'torn', 'garbage'], random) : fate;
   switch (own) {
     case 'kept':
       return versions.at(versions.last);
@@ -77,7 +78,9 @@ function spoil(versions: PageVersions, random: RandomStream): Uint8Array {
 
 /** Mostly between sectors, which disks write whole; sometimes anywhere. */
 function cut(random: RandomStream): number {
-  return random.integer(0, 2) === 0 ? random.integer(0, pageBytes) : random.integer(0, pageBytes / sectorBytes) * sectorBytes;
+  return random.integer(0, 2) === 0
+    ? random.integer(0, pageBytes)
+    : random.integer(0, pageBytes / sectorBytes) * sectorBytes;
 }
 
 /** Any version, but the last and the first more often: those are what a lucky and an unlucky moment leave. */
@@ -91,7 +94,8 @@ function sizeVersions(durableSize: number, unsynced: readonly DataOperation[]): 
   const sizes = [durableSize];
   let size = durableSize;
   for (const operation of unsynced) {
-    size = operation.kind === 'truncate' ? operation.sizeBytes : Math.max(size, operation.position + operation.bytes.length);
+    size =
+      operation.kind === 'truncate' ? operation.sizeBytes : Math.max(size, operation.position + operation.bytes.length);
     sizes.push(size);
   }
   return sizes;
@@ -137,14 +141,19 @@ class PageVersions {
         continue;
       }
       const [from, to] = this.#overlap(operation.position, operation.bytes.length);
-      page.set(operation.bytes.subarray(this.#start + from - operation.position, this.#start + to - operation.position), from);
+      page.set(
+        operation.bytes.subarray(this.#start + from - operation.position, this.#start + to - operation.position),
+        from,
+      );
     }
     return page;
   }
 
   writtenRanges(): [number, number][] {
     return this.#operations.flatMap((operation) =>
-      operation.kind === 'write' && operation.bytes.length > 0 ? [this.#overlap(operation.position, operation.bytes.length)] : [],
+      operation.kind === 'write' && operation.bytes.length > 0
+        ? [this.#overlap(operation.position, operation.bytes.length)]
+        : [],
     );
   }
 

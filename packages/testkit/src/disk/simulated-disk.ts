@@ -8,7 +8,7 @@
 import { assert, type FileSystem, type Random, type RandomStream } from '@millrace/base';
 import { seededRandom } from '../random/seeded-random.js';
 import { crashPolicy, type CrashPolicy, type Fate } from './crash-policy.js';
-import { DirectoryInode, type Inode } from './directory-inode.js';
+import type { DirectoryInode, Inode } from './directory-inode.js';
 import { DiskFaults, type DiskFault } from './disk-faults.js';
 import { DiskTree } from './disk-tree.js';
 import type { FileInode } from './file-inode.js';

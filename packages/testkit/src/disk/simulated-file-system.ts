@@ -1,5 +1,13 @@
 /** The `FileSystem` that one process sees of a simulated disk. */
-import { MillraceError, type File, type FileLock, type FileStat, type FileSystem, type OpenMode } from '@millrace/base';
+import {
+  completion,
+  MillraceError,
+  type File,
+  type FileLock,
+  type FileStat,
+  type FileSystem,
+  type OpenMode,
+} from '@millrace/base';
 import type { DiskCall } from './disk-faults.js';
 import type { FileInode } from './file-inode.js';
 import type { SimulatedDisk } from './simulated-disk.js';
@@ -46,7 +54,9 @@ export class SimulatedFileSystem implements FileSystem {
     this.#host.assertAlive();
     const inode = this.#disk.tree.lookup(path);
     if (inode === undefined) return undefined;
-    return inode.kind === 'file' ? { sizeBytes: inode.sizeBytes, isDirectory: false } : { sizeBytes: 0, isDirectory: true };
+    return inode.kind === 'file'
+      ? { sizeBytes: inode.sizeBytes, isDirectory: false }
+      : { sizeBytes: 0, isDirectory: true };
   }
 
   makeDirectory(path: string): void {
@@ -226,20 +236,20 @@ class SimulatedFile implements File {
 }
 
 /** Begins a call now and ends it when the host says so; an error of either half rejects. */
-function endLater<Result>(
+async function endLater<Result>(
   host: DiskHost,
   call: 'read' | 'sync' | 'syncDirectory',
   begin: () => () => Result,
 ): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    host.assertAlive();
-    const end = begin();
-    host.later(call, () => {
-      try {
-        resolve(end());
-      } catch (error) {
-        reject(error as Error);
-      }
-    });
+  host.assertAlive();
+  const end = begin();
+  const outcome = completion<Result>();
+  host.later(call, () => {
+    try {
+      outcome.resolve(end());
+    } catch (error) {
+      outcome.reject(error);
+    }
   });
+  return outcome.promise;
 }

@@ -36,7 +36,7 @@ export class Flow {
   /** On the link, in order; the first `#arrived` have reached the receiver's machine. */
   readonly #segments: Segment[] = [];
   #arrived = 0;
-  /** Reached the receiver's machine while the link was cut: to be sent again. */
+  /** What travelled met a cut link or a machine without power: it is to be sent again. */
   #isStalled = false;
   #lastArrivalUs = 0;
   #unacknowledgedBytes = 0;
@@ -154,13 +154,14 @@ export class Flow {
   #arrive(): void {
     const { links, sender, receiver } = this.#options;
     if (this.#segments.length === this.#arrived) return;
-    if (links.isCut(sender.node, receiver.node)) {
+    if (links.isCut(sender.node, receiver.node) || !receiver.isMachineUp) {
       this.#isStalled = true;
       return;
     }
     if (this.#isStalled) return;
     if (receiver.isGone) {
-      if (this.#segments.pop() !== 'end') receiver.refuse();
+      const [segment] = this.#segments.splice(this.#arrived, 1);
+      if (segment !== 'end') receiver.refuse();
       return;
     }
     this.#arrived += 1;

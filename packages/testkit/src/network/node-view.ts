@@ -29,7 +29,8 @@ export class NodeView implements Network {
     }
     let { port } = address;
     if (port === 0) for (port = firstFreePort; this.#network.hasAcceptor(node, port); port += 1);
-    if (this.#network.hasAcceptor(node, port)) throw networkError('EADDRINUSE', `address already in use ${host}:${port}`);
+    if (this.#network.hasAcceptor(node, port))
+      throw networkError('EADDRINUSE', `address already in use ${host}:${port}`);
     const acceptor: Acceptor = {
       incarnation: this.#incarnation,
       port,
@@ -112,7 +113,10 @@ export class NodeView implements Network {
   #refused(request: ConnectRequest): void {
     const { scheduler } = this.#network.options;
     const { target, port } = request;
-    const backUs = this.#network.links.delayUs(target, this.#incarnation.node, { nowUs: scheduler.nowUs, sizeBytes: 0 });
+    const backUs = this.#network.links.delayUs(target, this.#incarnation.node, {
+      nowUs: scheduler.nowUs,
+      sizeBytes: 0,
+    });
     this.#after(backUs / 1000, 'connect', () => {
       request.reject(networkError('ECONNREFUSED', `connect ${target}:${port}`));
     });

@@ -73,6 +73,10 @@ export class SimulatedSocket implements Socket {
     return this.#state === 'closed' || this.incarnation.state === 'ended';
   }
 
+  get isMachineUp(): boolean {
+    return this.#options.isMachineUp(this.node);
+  }
+
   get bufferedBytes(): number {
     return this.out.queuedBytes;
   }
@@ -172,9 +176,9 @@ export class SimulatedSocket implements Socket {
 
   /** Bytes came for a connection that this machine knows nothing of (any more): the sender gets a reset. */
   refuse(): void {
-    const { scheduler, links, isMachineUp } = this.#options;
+    const { scheduler, links } = this.#options;
     const { peer } = this;
-    if (!isMachineUp(this.node) || links.isCut(this.node, peer.node)) return;
+    if (links.isCut(this.node, peer.node)) return;
     scheduler.schedule({
       owner: peer.incarnation,
       delayUs: links.delayUs(this.node, peer.node, { nowUs: scheduler.nowUs, sizeBytes: 0 }),

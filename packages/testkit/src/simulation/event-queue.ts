@@ -48,7 +48,8 @@ export class EventQueue {
     for (;;) {
       let child = 2 * slot + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as SimulationEvent, heap[child] as SimulationEvent)) child += 1;
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as SimulationEvent, heap[child] as SimulationEvent))
+        child += 1;
       if (!isBefore(heap[child] as SimulationEvent, last)) break;
       heap[slot] = heap[child] as SimulationEvent;
       slot = child;

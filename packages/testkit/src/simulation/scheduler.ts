@@ -76,8 +76,11 @@ export class Scheduler {
     }
   }
 
-  /** Runs events until `isDone` says so after one, or the next one lies after `untilUs`, or none is left. */
-  async run(untilUs: number, isDone: () => boolean): Promise<void> {
+  /**
+   * Runs events until `isDone` says so after one, or the next one lies after `untilUs`, or none is left. Returns the
+   * last word of `isDone`.
+   */
+  async run(untilUs: number, isDone: () => boolean): Promise<boolean> {
     if (this.#isRunning) throw new MillraceError('ASSERTION_FAILED', 'A simulation cannot be run from inside itself.');
     this.#isRunning = true;
     const restore = interceptUnhandledRejections((reason) => {
@@ -86,7 +89,8 @@ export class Scheduler {
     try {
       await this.#drain();
       let events = 0;
-      while (!isDone()) {
+      for (;;) {
+        if (isDone()) return true;
         const event = this.#queue.peek();
         if (event === undefined || event.timeUs > untilUs) break;
         this.#queue.pop();
@@ -96,7 +100,8 @@ export class Scheduler {
         if (events > this.#options.eventsMax) this.#fail(`no end after ${events} events`, undefined);
         this.#throwFailure();
       }
-      if (!isDone() && untilUs !== Infinity) this.#nowUs = Math.max(this.#nowUs, untilUs);
+      this.#nowUs = Math.max(this.#nowUs, untilUs);
+      return false;
     } finally {
       restore();
       this.#isRunning = false;

@@ -1,4 +1,5 @@
 import type { Clock, RandomStream, Timer } from '@millrace/base';
+import { startWallMs } from '../clock/manual-clock.js';
 import type { Incarnation } from './incarnation.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -8,9 +9,6 @@ export interface WallClock {
   /** 1 is exact; 1.001 gains a millisecond each second. */
   rate: number;
 }
-
-/** Virtual time starts here. */
-const epochMs = Date.UTC(2026, 0, 1);
 
 /** Timers fire up to this late, as on a busy machine. */
 const latenessMaxUs = 1000;
@@ -36,7 +34,7 @@ export class SimulatedClock implements Clock {
   }
 
   wallMs(): number {
-    return Math.floor(epochMs + this.#wall.offsetMs + (this.#scheduler.nowUs / 1000) * this.#wall.rate);
+    return Math.floor(startWallMs + this.#wall.offsetMs + (this.#scheduler.nowUs / 1000) * this.#wall.rate);
   }
 
   schedule(delayMs: number, callback: () => void): Timer {

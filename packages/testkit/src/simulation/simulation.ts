@@ -10,8 +10,7 @@
  *
  * Whatever the nodes do must enter through their environment: real timers, threads and sockets are unknown here.
  */
-import { assert, type Environment, type Random } from '@millrace/base';
-import { MillraceError } from '@millrace/base';
+import { assert, MillraceError, type Environment, type Random } from '@millrace/base';
 import type { CrashPolicy, Fate } from '../disk/crash-policy.js';
 import { SimulatedDisk } from '../disk/simulated-disk.js';
 import type { DiskHost } from '../disk/simulated-file-system.js';
@@ -179,8 +178,8 @@ export class Simulation {
   }
 
   /** Runs until virtual time `untilMs`. */
-  run(untilMs: number): Promise<void> {
-    return this.#scheduler.run(Math.round(untilMs * 1000), () => false);
+  async run(untilMs: number): Promise<void> {
+    await this.#scheduler.run(Math.round(untilMs * 1000), () => false);
   }
 
   runFor(durationMs: number): Promise<void> {
@@ -189,12 +188,8 @@ export class Simulation {
 
   /** Runs until the predicate, asked after each event, holds. Rejects when it does not within the time. */
   async runUntil(predicate: () => boolean, timeoutMs = completeTimeoutMs): Promise<void> {
-    let isReached = predicate();
     const untilUs = Math.round((this.nowMs + timeoutMs) * 1000);
-    await this.#scheduler.run(untilUs, () => {
-      isReached ||= predicate();
-      return isReached;
-    });
+    const isReached = await this.#scheduler.run(untilUs, predicate);
     if (!isReached) throw this.#stuck('the condition did not come to hold', timeoutMs);
   }
 
@@ -205,8 +200,8 @@ export class Simulation {
       isSettled = true;
     };
     promise.then(settled, settled);
-    await this.#scheduler.run(Math.round((this.nowMs + timeoutMs) * 1000), () => isSettled);
-    if (!isSettled) throw this.#stuck('the promise was not settled', timeoutMs);
+    const isDone = await this.#scheduler.run(Math.round((this.nowMs + timeoutMs) * 1000), () => isSettled);
+    if (!isDone) throw this.#stuck('the promise was not settled', timeoutMs);
     return promise;
   }
 
