@@ -43,9 +43,7 @@ async function find(partition: Partition, timestamp: number): Promise<Found> {
     // The epoch in which the first record was written is not asked of the log: -1 says unknown.
     return { offset: log.startOffset, timestamp: -1, leaderEpoch: -1 };
   }
-  const wantedMs = timestamp === maxTimestamp ? log.maxTimestamp : timestamp;
-  if (wantedMs < 0) return nothingFound;
-  const found = await log.offsetForTimestamp(wantedMs);
+  const found = await (timestamp === maxTimestamp ? log.largestTimestamp() : log.offsetForTimestamp(timestamp));
   if (found === undefined || found.offset >= partition.highWatermark) return nothingFound;
   return { offset: found.offset, timestamp: found.timestampMs, leaderEpoch: found.leaderEpoch };
 }
