@@ -372,6 +372,8 @@ export class PartitionLog {
       const segment = this.#segments[index];
       assert(segment !== undefined, 'a log has a segment for each of its offsets');
       const cut = await findCut(segment, offset);
+      // The start offset lies inside a batch, and that batch goes: nothing is left.
+      if (cut.offset < this.#startOffset) return this.#reset(this.#startOffset);
       this.#log('truncating a log', { from: this.#endOffset, to: cut.offset });
       await this.#forgetFrom(cut.offset);
       await this.#removeFrom(index + 1);
@@ -385,22 +387,7 @@ export class PartitionLog {
 
   /** Removes all records; the log goes on at `offset`. Durable when resolved. */
   resetTo(offset: number): Promise<void> {
-    return this.#cutting(async () => {
-      this.#log('resetting a log', { from: this.#startOffset, end: this.#endOffset, to: offset });
-      await this.#forgetFrom(0);
-      await this.#removeFrom(0);
-      this.#snapshots.removeAll();
-      await this.#options.checkpoints.saveStartOffset(offset);
-      this.#segments.push(Segment.create(this.#context, offset));
-      await this.#environment.files.syncDirectory(this.directory);
-      this.#startOffset = offset;
-      this.#endOffset = offset;
-      this.#syncedEndOffset = offset;
-      this.#recoveryPoint = offset;
-      this.#tail.clear(offset);
-      this.#epochs.clear();
-      this.#producers.clear(offset);
-    });
+    return this.#cutting(() => this.#reset(offset));
   }
 
   /** Deletes the records below `offset`: they are not read any more, and files with nothing else in them go. */
@@ -461,6 +448,24 @@ export class PartitionLog {
       this.#mark.close();
       for (const segment of this.#segments) segment.close();
     }
+  }
+
+  async #reset(offset: number): Promise<void> {
+    this.#log('resetting a log', { from: this.#startOffset, end: this.#endOffset, to: offset });
+    await this.#forgetFrom(0);
+    await this.#removeFrom(0);
+    this.#snapshots.removeAll();
+    this.#epochs.clear();
+    await this.#saveEpochs();
+    await this.#options.checkpoints.saveStartOffset(offset);
+    this.#segments.push(Segment.create(this.#context, offset));
+    await this.#environment.files.syncDirectory(this.directory);
+    this.#startOffset = offset;
+    this.#endOffset = offset;
+    this.#syncedEndOffset = offset;
+    this.#recoveryPoint = offset;
+    this.#tail.clear(offset);
+    this.#producers.clear(offset);
   }
 
   async #recover(): Promise<void> {
@@ -543,7 +548,8 @@ export class PartitionLog {
     let position = 0;
     let baseOffset = this.#endOffset;
     for (let index = 0; index < ends.length; index++) {
-      const patch = logAppendTimeMs === undefined ? { baseOffset, leaderEpoch } : { baseOffset, leaderEpoch, logAppendTimeMs };
+      const patch =
+        logAppendTimeMs === undefined ? { baseOffset, leaderEpoch } : { baseOffset, leaderEpoch, logAppendTimeMs };
       patchBatch(bytes, position, patch);
       position = ends[index] ?? 0;
       baseOffset = (lastOffsets[index] ?? 0) + 1;
@@ -554,7 +560,8 @@ export class PartitionLog {
     const { segmentBytes, segmentMs } = this.#config;
     const active = this.#active;
     const ageMs = nowMs - (active.firstAppendMs ?? nowMs);
-    const isFull = active.sizeBytes + bytes > segmentBytes || active.areIndexesFull || !active.canHold(lastOffset, bytes);
+    const isFull =
+      active.sizeBytes + bytes > segmentBytes || active.areIndexesFull || !active.canHold(lastOffset, bytes);
     return !active.isEmpty && (isFull || ageMs >= segmentMs) ? this.#roll(baseOffset) : active;
   }
 
@@ -627,6 +634,7 @@ export class PartitionLog {
     try {
       // Those that are dirty now were created before the directory is synced; later ones are for the next run.
       const dirty = this.#segments.filter((segment) => segment.isDirty);
+      const endBefore = this.#endOffset;
       if (this.#isDirectoryDirty) {
         this.#isDirectoryDirty = false;
         await files.syncDirectory(this.directory);
@@ -637,6 +645,8 @@ export class PartitionLog {
         await segment.log.sync();
         this.#syncedEndOffset = Math.max(this.#syncedEndOffset, endOffset);
       }
+      // What was not dirty had been synced on another occasion: by a truncation.
+      this.#syncedEndOffset = Math.max(this.#syncedEndOffset, endBefore);
     } catch (error) {
       this.#goOffline(error);
       throw storageFailed(this.directory, error);
@@ -753,14 +763,12 @@ export class PartitionLog {
   }
 
   #decideRetention(highWatermark: number): ReturnType<typeof decideRetention> {
-    const segments = this.#segments.map(
-      (segment): RetainedSegment => ({
-        sizeBytes: segment.sizeBytes,
-        nextOffset: segment.nextOffset,
-        largestTimestampMs: segment.claimedLargestTimestamp,
-        lastAppendMs: segment.lastAppendMs,
-      }),
-    );
+    const segments = this.#segments.map((segment): RetainedSegment => ({
+      sizeBytes: segment.sizeBytes,
+      nextOffset: segment.nextOffset,
+      largestTimestampMs: segment.claimedLargestTimestamp,
+      lastAppendMs: segment.lastAppendMs,
+    }));
     const nowMs = this.#environment.clock.wallMs();
     return decideRetention({ segments, startOffset: this.#startOffset, highWatermark, nowMs }, this.#config);
   }
