@@ -66,8 +66,8 @@ export type MetadataListener = (image: MetadataImage, delta: MetadataDelta) => v
 type Host = StateMachineHost<MetadataImage, ControllerCommand, MetadataRecord, ControllerReply>;
 
 const defaultMaxPendingCommands = 1000;
-/** About one second of replay. */
-const defaultSnapshotEveryRecords = 100_000;
+/** Less than half a second of replay. */
+const defaultSnapshotEveryRecords = 20_000;
 
 export class Controller {
   readonly #environment: ControllerEnvironment;

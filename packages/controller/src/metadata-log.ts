@@ -59,8 +59,9 @@ export class MetadataLog implements CommittedLog<MetadataRecord> {
   }
 
   async committed(position: number): Promise<void> {
-    // A sync that was under way when the records were appended may not hold them: the next one does.
-    while (this.#log.syncedEndOffset < position) await this.#log.sync();
+    if (this.#log.syncedEndOffset >= position) return;
+    await this.#log.sync();
+    assert(this.#log.syncedEndOffset >= position, `a sync of the metadata log ends before ${position}`);
   }
 
   /** Nobody else can append to a single voter's log, so the commit of what is there is all. */

@@ -1,7 +1,8 @@
 /**
- * The snapshots of one state machine, as files `<20-digit position>.snapshot` in a directory.
+ * The snapshots of one state machine, as files `<20-digit position>.checkpoint` in a directory. (A directory that is
+ * also a partition's log has files named `*.snapshot` already: the state of its producers.)
  *
- * A write goes to `*.snapshot.tmp`, is synced, renamed, and the directory synced, before it counts. The two newest are
+ * A write goes to `*.checkpoint.tmp`, is synced, renamed, and the directory synced, before it counts. The two newest are
  * kept: the log may be cut only below the *older* one (see {@link SnapshotStore.safeStart}), so one snapshot damaged on
  * disk costs a longer replay and no state.
  */
@@ -9,7 +10,7 @@ import { type Environment, errorMessage, type File, MillraceError } from '@millr
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot-file.js';
 
 const keptCount = 2;
-const namePattern = /^(\d{20})\.snapshot$/;
+const namePattern = /^(\d{20})\.checkpoint$/;
 const temporarySuffix = '.tmp';
 
 export interface SnapshotStoreOptions {
@@ -36,7 +37,7 @@ export class SnapshotStore {
         return this.#read(position);
       } catch (error) {
         damage ??= error;
-        this.#environment.logger.error('A metadata snapshot cannot be used; trying the one before it', {
+        this.#environment.logger.error('A snapshot cannot be used; trying the one before it', {
           path: this.#path(position),
           reason: errorMessage(error),
         });
@@ -61,7 +62,7 @@ export class SnapshotStore {
     const temporary = path + temporarySuffix;
     // Left by writes that a crash or an error cut short.
     for (const name of files.list(this.#directory)) {
-      if (name.endsWith(`.snapshot${temporarySuffix}`)) files.removeFile(`${this.#directory}/${name}`);
+      if (name.endsWith(`.checkpoint${temporarySuffix}`)) files.removeFile(`${this.#directory}/${name}`);
     }
     const file = files.open(temporary, 'create');
     try {
@@ -104,7 +105,7 @@ export class SnapshotStore {
   }
 
   #path(position: number): string {
-    return `${this.#directory}/${String(position).padStart(20, '0')}.snapshot`;
+    return `${this.#directory}/${String(position).padStart(20, '0')}.checkpoint`;
   }
 }
 

@@ -268,8 +268,10 @@ export class StateMachineHost<State, Command, Entry, Reply> {
     this.#waitingGeneration = generation;
     try {
       for (let head = this.#pending[0]; head !== undefined; head = this.#pending[0]) {
-        await this.#options.log.committed(head.position);
+        const { log } = this.#options;
+        await log.committed(head.position);
         if (generation !== this.#generation) return;
+        assert(log.committedPosition >= head.position, `the log is committed to ${head.position}, and says it is not`);
         this.#releaseCommitted();
       }
       this.#waitingGeneration = -1;

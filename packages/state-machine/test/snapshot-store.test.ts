@@ -32,11 +32,11 @@ test('a damaged one is reported and the one before it is used', async () => {
   const disk = new SimulatedDisk();
   await storeOn(disk).write(5, chunks(5));
   await storeOn(disk).write(10, chunks(10));
-  disk.flipBit('/00000000000000000010.snapshot', 400);
+  disk.flipBit('/00000000000000000010.checkpoint', 400);
   const logger = recordingLogger();
   expect(storeOn(disk, logger).latest()?.position).toBe(5);
   expect(logger.lines.map(({ level }) => level)).toEqual(['error']);
-  disk.flipBit('/00000000000000000005.snapshot', 400);
+  disk.flipBit('/00000000000000000005.checkpoint', 400);
   expect(() => storeOn(disk).latest()).toThrow(expect.objectContaining({ code: 'CORRUPT_SNAPSHOT' }));
 });
 

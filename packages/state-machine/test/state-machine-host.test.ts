@@ -216,7 +216,7 @@ describe('snapshots', () => {
       await host.submit(add(i));
       await settle();
     }
-    expect(disk.files().list('/')).toEqual(['00000000000000000004.snapshot', '00000000000000000008.snapshot']);
+    expect(disk.files().list('/')).toEqual(['00000000000000000004.checkpoint', '00000000000000000008.checkpoint']);
     expect(log.startPosition).toBe(4);
     const live = host.state;
     await host.close();
@@ -236,7 +236,7 @@ describe('snapshots', () => {
       await settle();
     }
     expect(log.startPosition).toBe(0);
-    expect(disk.files().list('/')).toEqual(['00000000000000000004.snapshot']);
+    expect(disk.files().list('/')).toEqual(['00000000000000000004.checkpoint']);
   });
 
   test('a log that begins after the newest snapshot is refused, not taken for the whole', async () => {

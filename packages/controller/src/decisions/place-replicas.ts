@@ -53,18 +53,18 @@ export function placeReplicas({ brokers, load, partitions, replicationFactor }: 
 
 function placeOne(candidates: readonly Candidate[], replicationFactor: number): number[] {
   const chosen: Candidate[] = [];
-  const racks = new Map<string | null, number>();
-  const hosts = new Map<string, number>();
+  const taken = { count: 0, racks: new Map<string | null, number>(), hosts: new Map<string, number>() };
   while (chosen.length < replicationFactor) {
     let best: Candidate | undefined;
     for (const candidate of candidates) {
-      if (!chosen.includes(candidate) && (best === undefined || isBetter(candidate, best, racks, hosts)))
-        best = candidate;
+      if (chosen.includes(candidate)) continue;
+      if (best === undefined || isBetter(candidate, best, taken)) best = candidate;
     }
     assert(best !== undefined, 'there is a broker left to choose');
     chosen.push(best);
-    racks.set(best.rack, (racks.get(best.rack) ?? 0) + 1);
-    hosts.set(best.host, (hosts.get(best.host) ?? 0) + 1);
+    taken.count += 1;
+    taken.racks.set(best.rack, (taken.racks.get(best.rack) ?? 0) + 1);
+    taken.hosts.set(best.host, (taken.hosts.get(best.host) ?? 0) + 1);
   }
   for (const candidate of chosen) candidate.replicas += 1;
   const leader = chosen.reduce((best, candidate) => (candidate.leaders < best.leaders ? candidate : best));
@@ -72,18 +72,24 @@ function placeOne(candidates: readonly Candidate[], replicationFactor: number): 
   return [leader, ...chosen.filter((candidate) => candidate !== leader)].map(({ nodeId }) => nodeId);
 }
 
-/** Fewest copies in its rack, then on its host, then fewest in all, then fewest leaders, then the lowest id. */
-function isBetter(
-  a: Candidate,
-  b: Candidate,
-  racks: ReadonlyMap<string | null, number>,
-  hosts: ReadonlyMap<string, number>,
-): boolean {
+/** What the replicas of one partition that are chosen already take up. */
+interface Taken {
+  readonly count: number;
+  readonly racks: ReadonlyMap<string | null, number>;
+  readonly hosts: ReadonlyMap<string, number>;
+}
+
+/**
+ * Fewest copies in its rack, then on its host, then fewest in all. Among equals the first one chosen is the one with
+ * fewest leaderships, for it will probably lead, and the others are the ones with most, for they will not: were they
+ * paired by their number alone, those that led before would meet, and one of them would have to lead again.
+ */
+function isBetter(a: Candidate, b: Candidate, taken: Taken): boolean {
   const difference =
-    (racks.get(a.rack) ?? 0) - (racks.get(b.rack) ?? 0) ||
-    (hosts.get(a.host) ?? 0) - (hosts.get(b.host) ?? 0) ||
+    (taken.racks.get(a.rack) ?? 0) - (taken.racks.get(b.rack) ?? 0) ||
+    (taken.hosts.get(a.host) ?? 0) - (taken.hosts.get(b.host) ?? 0) ||
     a.replicas - b.replicas ||
-    a.leaders - b.leaders ||
+    (taken.count === 0 ? a.leaders - b.leaders : b.leaders - a.leaders) ||
     a.nodeId - b.nodeId;
   return difference < 0;
 }
