@@ -2,18 +2,20 @@
 import fc from 'fast-check';
 import { z } from 'zod';
 
-export function arbitraryMessage<T>(schema: z.ZodType<T>): fc.Arbitrary<T> {
-  const arbitrary: fc.Arbitrary<unknown> = arbitraryValue(schema);
+export function arbitraryMessage<T>(schema: z.ZodType<T>, maxListLength = 4): fc.Arbitrary<T> {
+  const arbitrary: fc.Arbitrary<unknown> = arbitraryValue(schema, maxListLength);
   return arbitrary as fc.Arbitrary<T>;
 }
 
-function arbitraryValue(schema: z.core.$ZodType): fc.Arbitrary<unknown> {
+function arbitraryValue(schema: z.core.$ZodType, maxListLength: number): fc.Arbitrary<unknown> {
   if (schema instanceof z.ZodObject) {
     const shape = Object.entries<z.core.$ZodType>(schema.shape);
-    return fc.record(Object.fromEntries(shape.map(([key, field]) => [key, arbitraryValue(field)])));
+    return fc.record(Object.fromEntries(shape.map(([key, field]) => [key, arbitraryValue(field, maxListLength)])));
   }
-  if (schema instanceof z.ZodArray) return fc.array(arbitraryValue(schema.element), { maxLength: 4 });
-  if (schema instanceof z.ZodNullable) return fc.option(arbitraryValue(schema.unwrap()), { nil: null });
+  if (schema instanceof z.ZodArray) {
+    return fc.array(arbitraryValue(schema.element, maxListLength), { maxLength: maxListLength });
+  }
+  if (schema instanceof z.ZodNullable) return fc.option(arbitraryValue(schema.unwrap(), maxListLength), { nil: null });
   if (schema instanceof z.ZodNumber) {
     const min = schema.minValue ?? Number.MIN_SAFE_INTEGER;
     const max = schema.maxValue ?? Number.MAX_SAFE_INTEGER;

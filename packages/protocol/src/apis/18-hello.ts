@@ -14,8 +14,8 @@ const request = z.object({
   clusterId: name('The cluster it expects to find, refused when it is another one; null: any.').nullable(),
   node: z
     .object({ nodeId: natural('Node id of the sender.') })
-    .nullable()
-    .describe('Set when a node of the cluster connects; null for clients.'),
+    .describe('Set when a node of the cluster connects; null for clients.')
+    .nullable(),
 });
 
 const response = z.object({
