@@ -68,6 +68,15 @@ describe('BatchView', () => {
     );
   });
 
+  test('a batch of an impossible size is never complete', () => {
+    const batch = encodeBatch([{ value: 'a' }]);
+    for (const length of [-(2 ** 31), -1, 0, 48, batch.length - 11, 2 ** 31 - 1]) {
+      new DataView(batch.buffer, batch.byteOffset).setInt32(8, length);
+      expect(new BatchView(batch).isComplete).toBe(false);
+      expect(new BatchView(batch).isCrcValid()).toBe(false);
+    }
+  });
+
   test('sequences go on at 0 after the greatest', () => {
     const records = [{ value: 'a' }, { value: 'b' }, { value: 'c' }];
     const last = (baseSequence: number): number =>

@@ -192,6 +192,13 @@ describe('a batch with a right CRC and wrong content is corrupt:', () => {
       'reaches past the end of its record',
     ],
     [
+      'a null key of length -2',
+      (_, bytes) => {
+        bytes[62 + bytes[61]! / 2 + 4] = 3; // the key length of the second record
+      },
+      'reaches past the end of its record',
+    ],
+    [
       'a value longer than its record',
       (_, bytes) => {
         bytes[67] = 40;

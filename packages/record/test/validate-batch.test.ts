@@ -465,6 +465,15 @@ describe('validateBatch', () => {
     ).toBe('INVALID_RECORD');
   });
 
+  test('a replica may not end where the next offset could not be counted', () => {
+    expect(outcome(encodeBatch([{ value: 'a' }], { baseOffset: 2 ** 53 - 2, leaderEpoch: 1 }), replica)).toBe(
+      'accepted',
+    );
+    expect(outcome(encodeBatch([{ value: 'a' }], { baseOffset: 2 ** 53 - 1, leaderEpoch: 1 }), replica)).toBe(
+      'INVALID_RECORD',
+    );
+  });
+
   test('every flip of one bit is refused, but for those in the two fields that only a leader sets', () => {
     for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
       const batch = encodeBatch(

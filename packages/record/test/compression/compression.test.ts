@@ -111,7 +111,8 @@ describe.each(codecs)('%s', (codec) => {
       expect(code(() => decompress(codec, stream, maxBytes))).toBe('DECOMPRESSED_TOO_LARGE');
       expect(code(() => decompress(codec, bomb, maxBytes))).toBe('DECOMPRESSED_TOO_LARGE');
     }
-    expect(process.memoryUsage.rss() - before).toBeLessThan(256 << 20);
+    // Of the whole process, other tests included: well below one bomb let through.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(700 << 20);
   });
 });
 
