@@ -6,6 +6,7 @@
  * the connection is closed: the producer notices, and refreshes its metadata.
  */
 import { produceApi, type ProduceRequest, type ProduceResponse, protocolError, splitPayload } from '@millrace/protocol';
+import { nextBatchSize } from '@millrace/record';
 import type { BrokerServices } from '../broker-services.js';
 import { type Answer, type AnyHandler, handlerOf, type RequestContext } from '../request.js';
 import { PendingProduce } from '../waiting/pending-produce.js';
@@ -35,7 +36,7 @@ function produce(
     try {
       const partition = services.partitions.leader(entry.topicId, entry.partition, entry.leaderEpoch);
       if (request.acks === -1) partition.requireMinInSync();
-      const batch = batches[index] ?? new Uint8Array();
+      const batch = requireOneBatch(batches[index] ?? new Uint8Array());
       const { baseOffset, lastOffset, logAppendTimeMs } = partition.append(batch);
       services.metrics.produced(batch.length);
       results.push({
@@ -71,6 +72,12 @@ function produce(
     done = () => resolve({ body: { partitions: results } });
     waiting.start(Math.min(request.timeoutMs, services.settings.maxWaitMs));
   });
+}
+
+/** What is inside is the log's to check; more than one batch could not be answered with one base offset. */
+function requireOneBatch(bytes: Uint8Array): Uint8Array {
+  if (nextBatchSize(bytes, 0, bytes.length) === bytes.length) return bytes;
+  throw protocolError('CORRUPT_MESSAGE', `An entry of ${bytes.length} bytes is not exactly one record batch.`);
 }
 
 function failedResult(services: BrokerServices, entry: Entry, error: unknown): Result {
