@@ -47,7 +47,7 @@ import { floorSegment } from './segment-list.js';
 import { SerialQueue } from './serial-queue.js';
 import { storageMetrics, type StorageMetrics } from './storage-metrics.js';
 import { TailCache, TailCacheBudget } from './tail-cache.js';
-import { findTimestamp, type TimestampedOffset } from './timestamp-lookup.js';
+import { findTimestamp, largestTimestampSince, type TimestampedOffset } from './timestamp-lookup.js';
 import { cutSegment, findCut } from './truncation.js';
 
 export interface PartitionLogOptions {
@@ -349,7 +349,7 @@ export class PartitionLog {
       this.#undisturbed(async () => {
         let largest = -1;
         for (const segment of this.#segments) {
-          largest = Math.max(largest, (await segment.largestTimestamp()).timestampMs);
+          largest = Math.max(largest, await largestTimestampSince(segment, this.#startOffset));
         }
         return largest;
       }),
@@ -480,6 +480,7 @@ export class PartitionLog {
     });
     this.#segments = segments;
     this.#epochs = epochs;
+    this.#areEpochsSaved = cleanShutdown;
     this.#startOffset = recovered.startOffset;
     this.#endOffset = this.#active.nextOffset;
     this.#syncedEndOffset = this.#endOffset;

@@ -40,6 +40,45 @@ export async function findTimestamp(
   return second;
 }
 
+/** The largest timestamp of the segment's records from `startOffset` on; -1 when there is none. */
+export async function largestTimestampSince(segment: Segment, startOffset: number): Promise<number> {
+  if (startOffset <= segment.baseOffset) return (await segment.largestTimestamp()).timestampMs;
+  if (startOffset >= segment.nextOffset) return -1;
+  // The largest of all may be of a record that is deleted.
+  let from = (await segment.placeOf(startOffset))?.position ?? 0;
+  let largest = -1;
+  const to = segment.sizeBytes;
+  while (from < to) {
+    let shared: Buffer | undefined;
+    const end = await scanBatches(segment.log, { from, to }, { verifyCrc: true, pieceBytes }, (batch) => {
+      if (batch.lastOffset < startOffset) return undefined;
+      if (batch.baseOffset >= startOffset) {
+        largest = Math.max(largest, batch.maxTimestamp);
+        return undefined;
+      }
+      shared = copyOf(batch);
+      return stop;
+    });
+    if (end.problem !== undefined) throw corruptLog(segment.log.path, end.position, end.problem);
+    if (shared === undefined) break;
+    largest = await largestRecordSince(new BatchView(shared), startOffset);
+    from = end.position + shared.length;
+  }
+  return largest;
+}
+
+async function largestRecordSince(batch: BatchView, startOffset: number): Promise<number> {
+  let largest = -1;
+  await loadCompression(batch.compression);
+  const records = RecordCursor.over(batch, { maxDecompressedBytes });
+  while (records.next()) if (records.offset >= startOffset) largest = Math.max(largest, records.timestampMs);
+  return largest;
+}
+
+function copyOf(batch: BatchView): Buffer {
+  return Buffer.from(batch.bytes.subarray(batch.position, batch.position + batch.sizeBytes));
+}
+
 async function findFrom(
   segment: Segment,
   place: SegmentPlace,
@@ -59,7 +98,7 @@ async function findFrom(
       const problem = chain.add(batch);
       if (problem !== undefined) return problem;
       if (batch.maxTimestamp < query.timestampMs || batch.lastOffset < query.startOffset) return undefined;
-      candidate = Buffer.from(batch.bytes.subarray(batch.position, batch.position + batch.sizeBytes));
+      candidate = copyOf(batch);
       return stop;
     });
     if (chain === undefined && place.position > 0) return indexLies;

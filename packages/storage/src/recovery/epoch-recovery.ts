@@ -16,18 +16,27 @@ interface FoundBatch {
 
 const pieceBytes = 64 * 1024;
 
+export interface EpochCheck {
+  /** Entries from here on are going to be replaced. */
+  readonly endOffset: number;
+  /** The last record that is not going to be looked at otherwise; -1 when there is none. */
+  readonly lastOffset: number;
+}
+
 /**
  * Whether each entry below `endOffset` begins exactly where the batches change their epoch: at its start offset begins
- * a batch of its epoch, and the batch before that is of the epoch before.
+ * a batch of its epoch, and the batch before that is of the epoch before; and whether none is missing at the end.
  */
 export async function agreesWithLog(
   history: LeaderEpochHistory,
   segments: readonly Segment[],
-  endOffset: number,
+  { endOffset, lastOffset }: EpochCheck,
 ): Promise<boolean> {
   const firstOffset = segments[0]?.baseOffset ?? 0;
-  const firstBatch = endOffset > firstOffset ? await findBatch(segments, firstOffset) : undefined;
-  if (firstBatch !== undefined && history.epochAt(firstBatch.baseOffset) !== firstBatch.leaderEpoch) return false;
+  for (const offset of [firstOffset, lastOffset]) {
+    const batch = offset >= firstOffset && offset < endOffset ? await findBatch(segments, offset) : undefined;
+    if (batch !== undefined && history.epochAt(batch.baseOffset) !== batch.leaderEpoch) return false;
+  }
   let epochBefore = -1;
   for (const { epoch, startOffset } of history.entries) {
     if (startOffset >= endOffset) break;

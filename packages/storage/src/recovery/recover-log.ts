@@ -139,7 +139,8 @@ async function beginScan(
   const place = await trustedPlace(scanned, knownOffset);
   const history = readLeaderEpochCheckpoint(files, directory);
   const known = segments.slice(0, firstScanned + 1);
-  if (history !== undefined && (await agreesWithLog(history, known, knownOffset))) return { place, epochs: history };
+  const check = { endOffset: knownOffset, lastOffset: place.lastOffset ?? scanned.baseOffset - 1 };
+  if (history !== undefined && (await agreesWithLog(history, known, check))) return { place, epochs: history };
   if (segments.some((segment) => !segment.isEmpty)) logger.warn('making the leader epochs of a log anew', { directory });
   const epochs = await scanEpochs(segments.slice(0, firstScanned));
   return { place: restarted(scanned), epochs };

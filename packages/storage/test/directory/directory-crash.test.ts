@@ -47,6 +47,7 @@ class Workload {
     for (const topic of ['plain', 'compacted', 'deleted']) await this.write(first, topic, 8);
     await first.housekeeping(allCommitted);
     this.#synced.delete('deleted');
+    await first.log('deleted', 0)?.advanceStartOffset(5);
     this.note();
     await first.deleteLog({ topic: 'deleted', partition: 0, topicId });
     this.#deleted.add(topicId);
@@ -84,6 +85,17 @@ async function check(disk: SimulatedDisk, promised: Promised | undefined): Promi
     const held = log && (await values(log));
     if (topic === 'compacted') expect(held).toEqual(expect.arrayContaining(synced.slice(-4)));
     else expect(held?.slice(0, synced.length)).toEqual(synced);
+  }
+  if (directory.log('deleted', 0) === undefined) {
+    const fresh = await directory.createLog({
+      topic: 'deleted',
+      partition: 0,
+      topicId: otherTopicId,
+      config: defaultLogConfig,
+    });
+    expect([fresh.startOffset, fresh.endOffset, fresh.recoveryPoint]).toEqual([0, 0, 0]);
+    append(fresh, 'fresh');
+    found.set(`deleted ${otherTopicId}`, await values(fresh));
   }
   return found;
 }
