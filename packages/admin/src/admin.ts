@@ -1,4 +1,24 @@
-import { MillraceError } from '@millrace/base';
+/**
+ * The admin client: topics, settings and records as an operator sees them. Each call is repeated while it fails for
+ * reasons that may pass, within its time; a failure names the topic or partition it is about.
+ */
+import { formatAddress, MillraceError } from '@millrace/base';
+import { ClusterClient, withRetries, type Attempt, type RetryLimit } from '@millrace/client';
+import {
+  createPartitionsApi,
+  createTopicsApi,
+  deleteRecordsApi,
+  deleteTopicsApi,
+  describeClusterApi,
+  earliestTimestamp,
+  errorFromWire,
+  incrementalAlterConfigsApi,
+  latestTimestamp,
+  listOffsetsApi,
+  maxTimestamp,
+  metadataApi,
+  protocolError,
+} from '@millrace/protocol';
 import type {
   AdminOptions,
   CallOptions,
@@ -8,86 +28,245 @@ import type {
   NewTopic,
   OffsetQuery,
 } from './admin-options.js';
+import { askLeaders } from './ask-leaders.js';
+import { configsOf, describeTopic } from './describe-topic.js';
 import type { ClusterDescription, CreatedTopic, TopicDescription, TopicSummary } from './topic-description.js';
 
-const soon = (what: string): MillraceError => new MillraceError('UNSUPPORTED_FEATURE', what);
-
 export class Admin {
-  constructor(_options: AdminOptions) {}
+  readonly #client: ClusterClient;
 
-  /** With `validateOnly` nothing is created; the answer tells what would be. */
-  createTopic(
-    _topic: NewTopic,
-    _options: CallOptions & { readonly validateOnly?: boolean } = {},
+  constructor(options: AdminOptions) {
+    this.#client = new ClusterClient(options);
+  }
+
+  /** With `validateOnly` nothing is created, and the topic id in the answer is empty: it tells what would be. */
+  async createTopic(
+    topic: NewTopic,
+    options: CallOptions & { readonly validateOnly?: boolean } = {},
   ): Promise<CreatedTopic> {
-    return Promise.reject(soon('createTopic'));
+    const [created] = await this.createTopics([topic], options);
+    if (created === undefined) throw protocolError('INVALID_RESPONSE', 'CreateTopics was answered without a topic.');
+    return created;
   }
 
-  /** Rejects with the first failure; the topics before and after it in the list may exist all the same. */
-  createTopics(
-    _topics: readonly NewTopic[],
-    _options: CallOptions & { readonly validateOnly?: boolean } = {},
+  /** Rejects with the first failure; other topics of the list may exist all the same. */
+  async createTopics(
+    topics: readonly NewTopic[],
+    options: CallOptions & { readonly validateOnly?: boolean } = {},
   ): Promise<CreatedTopic[]> {
-    return Promise.reject(soon('createTopics'));
+    const request = topics.map(({ name, partitions, replicationFactor, configs }) => ({
+      name,
+      partitions: partitions ?? -1,
+      replicationFactor: replicationFactor ?? -1,
+      configs: Object.entries(configs ?? {}).map(([key, value]) => ({ key, value })),
+    }));
+    const created = new Map<string, CreatedTopic>();
+    await this.#retry(options, async (attempt) => {
+      const { body } = await this.#client.call(
+        'controller',
+        createTopicsApi,
+        {
+          topics: request.filter(({ name }) => !created.has(name)),
+          timeoutMs: Math.ceil(attempt.timeoutMs),
+          validateOnly: options.validateOnly ?? false,
+        },
+        [],
+        attempt,
+      );
+      const errors = [];
+      for (const { error, message, configs, topicId, ...topic } of body.topics) {
+        if (error === 0) created.set(topic.name, { ...topic, topicId: topicId ?? '', configs: configsOf(configs) });
+        else errors.push(refusal({ name: topic.name, error, message }, attempt));
+      }
+      const worst = errors.find(({ retriable }) => !retriable) ?? errors[0];
+      if (worst !== undefined) throw worst;
+    });
+    return topics.flatMap(({ name }) => created.get(name) ?? []);
   }
 
-  deleteTopic(_name: string, _options: CallOptions = {}): Promise<void> {
-    return Promise.reject(soon('deleteTopic'));
+  async deleteTopic(name: string, options: CallOptions = {}): Promise<void> {
+    await this.deleteTopics([name], options);
   }
 
-  deleteTopics(_names: readonly string[], _options: CallOptions = {}): Promise<void> {
-    return Promise.reject(soon('deleteTopics'));
+  /** Rejects with the first failure; other topics of the list may be gone all the same. */
+  async deleteTopics(names: readonly string[], options: CallOptions = {}): Promise<void> {
+    const topics = names.map((name) => ({ name, topicId: null }));
+    await this.#retry(options, async (attempt) => {
+      const request = { topics, timeoutMs: Math.ceil(attempt.timeoutMs) };
+      const { body } = await this.#client.call('controller', deleteTopicsApi, request, [], attempt);
+      for (const entry of body.topics) throwIfUnknown(entry, `Deleting topic ${entry.name}`);
+    });
   }
 
-  listTopics(_options: CallOptions & { readonly internal?: boolean } = {}): Promise<TopicSummary[]> {
-    return Promise.reject(soon('listTopics'));
+  /** All topics, by name. */
+  async listTopics(options: CallOptions & { readonly internal?: boolean } = {}): Promise<TopicSummary[]> {
+    const request = { topics: null, allowAutoCreate: false, includeInternal: options.internal ?? false };
+    const { body } = await this.#retry(options, (attempt) =>
+      this.#client.call('any', metadataApi, request, [], attempt),
+    );
+    const summaries = body.topics.map(({ name, topicId, partitions }) => ({
+      name: name ?? '',
+      topicId: topicId ?? '',
+      partitions: partitions.length,
+      replicationFactor: partitions[0]?.replicas.length ?? 0,
+    }));
+    return summaries.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  describeTopic(_name: string, _options: CallOptions = {}): Promise<TopicDescription> {
-    return Promise.reject(soon('describeTopic'));
+  /** Partitions, replicas, settings, and what the leaders have on disk. */
+  describeTopic(name: string, options: CallOptions = {}): Promise<TopicDescription> {
+    return this.#retry(options, (attempt) => describeTopic(this.#client, name, attempt));
   }
 
   /** Grows a topic to `partitions`. Keys may from then on land in other partitions than before. */
-  createPartitions(_name: string, _partitions: number, _options: CallOptions = {}): Promise<void> {
-    return Promise.reject(soon('createPartitions'));
+  async createPartitions(name: string, partitions: number, options: CallOptions = {}): Promise<void> {
+    await this.#retry(options, async (attempt) => {
+      const request = {
+        topics: [{ name, partitions }],
+        timeoutMs: Math.ceil(attempt.timeoutMs),
+        validateOnly: false,
+      };
+      const { body } = await this.#client.call('controller', createPartitionsApi, request, [], attempt);
+      for (const entry of body.topics) throwIfUnknown(entry, `Growing topic ${entry.name}`);
+    });
+    this.#client.noteError(protocolError('UNKNOWN_TOPIC_OR_PARTITION', `Topic ${name} has grown.`), [name]);
   }
 
-  alterConfigs(
-    _name: string,
-    _changes: ConfigChanges,
-    _options: CallOptions & { readonly validateOnly?: boolean } = {},
+  async alterConfigs(
+    name: string,
+    changes: ConfigChanges,
+    options: CallOptions & { readonly validateOnly?: boolean } = {},
   ): Promise<void> {
-    return Promise.reject(soon('alterConfigs'));
+    const set = Object.entries(changes.set ?? {}).map(([key, value]) => ({ key, value }));
+    const removed = (changes.delete ?? []).map((key) => ({ key, value: null }));
+    await this.#retry(options, async (attempt) => {
+      const request = {
+        resources: [{ type: 'topic' as const, name, changes: [...set, ...removed] }],
+        validateOnly: options.validateOnly ?? false,
+      };
+      const { body } = await this.#client.call('controller', incrementalAlterConfigsApi, request, [], attempt);
+      for (const entry of body.resources) throwIfUnknown(entry, `Changing settings of topic ${entry.name}`);
+    });
   }
 
   /** Deletes all records before `beforeOffset`, or all readable ones with 'highWatermark'. */
-  deleteRecords(
-    _partitions: readonly {
+  async deleteRecords(
+    partitions: readonly {
       readonly topic: string;
       readonly partition: number;
       readonly beforeOffset: number | 'highWatermark';
     }[],
-    _options: CallOptions = {},
+    options: CallOptions = {},
   ): Promise<DeletedRecords[]> {
-    return Promise.reject(soon('deleteRecords'));
+    const replies = await askLeaders(this.#client, this.#limit(options), {
+      items: partitions,
+      what: 'Deleting records',
+      ask: async (node, entries, limit) => {
+        const request = {
+          partitions: entries.map(({ topicId, partition, item: { beforeOffset } }) => ({
+            topicId,
+            partition,
+            beforeOffset: beforeOffset === 'highWatermark' ? -1 : beforeOffset,
+          })),
+          timeoutMs: Math.ceil(limit.timeoutMs),
+        };
+        const { body } = await this.#client.call({ node }, deleteRecordsApi, request, [], limit);
+        return body.partitions;
+      },
+    });
+    return partitions.map(({ topic, partition }, index) => ({
+      topic,
+      partition,
+      logStartOffset: replies[index]?.logStartOffset ?? -1,
+    }));
   }
 
-  listOffsets(
-    _partitions: readonly { readonly topic: string; readonly partition: number; readonly at: OffsetQuery }[],
-    _options: CallOptions & { readonly isolation?: 'read-committed' | 'read-uncommitted' } = {},
+  async listOffsets(
+    partitions: readonly { readonly topic: string; readonly partition: number; readonly at: OffsetQuery }[],
+    options: CallOptions & { readonly isolation?: 'read-committed' | 'read-uncommitted' } = {},
   ): Promise<ListedOffset[]> {
-    return Promise.reject(soon('listOffsets'));
+    const isolation = options.isolation ?? 'read-committed';
+    const replies = await askLeaders(this.#client, this.#limit(options), {
+      items: partitions,
+      what: 'The offset',
+      ask: async (node, entries, limit) => {
+        const request = {
+          isolation,
+          partitions: entries.map(({ topicId, partition, leaderEpoch, item: { at } }) => ({
+            topicId,
+            partition,
+            leaderEpoch,
+            timestamp: timestampOf(at),
+          })),
+        };
+        const { body } = await this.#client.call({ node }, listOffsetsApi, request, [], limit);
+        return body.partitions;
+      },
+    });
+    return partitions.map(({ topic, partition }, index) => {
+      const { offset = -1, timestamp = -1, leaderEpoch = -1 } = replies[index] ?? {};
+      return { topic, partition, offset, timestampMs: timestamp, leaderEpoch };
+    });
   }
 
-  describeCluster(_options: CallOptions = {}): Promise<ClusterDescription> {
-    return Promise.reject(soon('describeCluster'));
+  async describeCluster(options: CallOptions = {}): Promise<ClusterDescription> {
+    const { body } = await this.#retry(options, (attempt) =>
+      this.#client.call('any', describeClusterApi, {}, [], attempt),
+    );
+    const { clusterId, controllerId, metadataOffset, nodes } = body;
+    return {
+      clusterId,
+      controllerId,
+      metadataOffset,
+      nodes: nodes.map(({ nodeId, roles, rack, hostLabel, host, port, state }) => ({
+        nodeId,
+        roles,
+        rack,
+        host: hostLabel,
+        client: formatAddress({ host, port }),
+        state,
+      })),
+    };
   }
 
   close(): Promise<void> {
-    return Promise.resolve();
+    return this.#client.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  #limit(options: CallOptions): RetryLimit {
+    return { timeoutMs: options.timeoutMs ?? this.#client.requestTimeoutMs, signal: options.signal };
+  }
+
+  #retry<Result>(options: CallOptions, attempt: (attempt: Attempt) => Promise<Result>): Promise<Result> {
+    return withRetries(this.#client, this.#limit(options), attempt);
+  }
+}
+
+function timestampOf(at: OffsetQuery): number {
+  if (at === 'latest') return latestTimestamp;
+  if (at === 'earliest') return earliestTimestamp;
+  if (at === 'maxTimestamp') return maxTimestamp;
+  return at.timestampMs;
+}
+
+/** A topic that does not exist is an answer here, not something that passes: no retry. */
+function throwIfUnknown(entry: { readonly error: number; readonly message: string | null }, context: string): void {
+  const error = errorFromWire(entry, context);
+  if (error === undefined) return;
+  if (!error.code.startsWith('UNKNOWN_TOPIC')) throw error;
+  throw new MillraceError(error.code, error.message, { cause: error });
+}
+
+function refusal(
+  entry: { readonly name: string; readonly error: number; readonly message: string | null },
+  attempt: Attempt,
+): MillraceError {
+  const error = errorFromWire(entry, `Creating topic ${entry.name}`) as MillraceError;
+  if (error.code !== 'TOPIC_ALREADY_EXISTS' || attempt.number === 1) return error;
+  const hint = 'an earlier attempt of this call went unanswered and may have created it';
+  return new MillraceError(error.code, `${error.message} (${hint})`, { cause: error });
 }

@@ -1,13 +1,44 @@
 import type { ConsumerRecord, TopicPartition } from './consumer-record.js';
+import { RecordReader, type RecordReaderOptions } from './record-reader.js';
 
-/** Records of one partition that arrived together, in order. Iterating is synchronous and advances the position. */
-export interface ConsumerBatch<Key = Uint8Array | null, Value = Uint8Array | null>
-  extends TopicPartition, Iterable<ConsumerRecord<Key, Value>> {
+/**
+ * Records of one partition that arrived together, in order. Iterating is synchronous: no promise, no timer between
+ * records. Throws a PartitionError at a record that cannot be read.
+ */
+export class ConsumerBatch<Key = Uint8Array | null, Value = Uint8Array | null>
+  implements TopicPartition, Iterable<ConsumerRecord<Key, Value>>
+{
+  readonly topic: string;
+  readonly partition: number;
   /** First offset that iteration can yield, and the offset after the last one. */
   readonly firstOffset: number;
   readonly nextOffset: number;
-  /** Encoded bytes of the fetched batches. */
+  /** Of the fetched batches, compressed as they are. */
   readonly sizeBytes: number;
-  /** Offset after the last readable record when this was fetched. */
+  /** Offset after the last readable record of the partition when this was fetched. */
   readonly highWatermark: number;
+  readonly #reader: RecordReaderOptions<Key, Value>;
+
+  /** Made by the consumer. */
+  constructor(reader: RecordReaderOptions<Key, Value>) {
+    const { state, chunk } = reader;
+    this.topic = state.topic;
+    this.partition = state.partition;
+    this.firstOffset = chunk.firstOffset;
+    this.nextOffset = chunk.nextOffset;
+    this.sizeBytes = chunk.bytes.length;
+    this.highWatermark = chunk.highWatermark;
+    this.#reader = reader;
+  }
+
+  /** From the first record, each time. After a `seek` of this partition iteration ends early. */
+  [Symbol.iterator](): Iterator<ConsumerRecord<Key, Value>> {
+    const reader = new RecordReader(this.#reader);
+    return {
+      next: () => {
+        const value = reader.next();
+        return value === undefined ? { done: true, value: undefined } : { done: false, value };
+      },
+    };
+  }
 }

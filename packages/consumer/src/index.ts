@@ -1,4 +1,6 @@
-export { Consumer, type IterationOptions, type PartitionLag, type RunOptions } from './consumer.js';
-export type { ConsumerBatch } from './consumer-batch.js';
+export { Consumer, type IterationOptions, type PartitionLag } from './consumer.js';
+export { ConsumerBatch } from './consumer-batch.js';
 export type { AutoOffsetReset, ConsumerOptions } from './consumer-options.js';
 export type { Assignment, ConsumerRecord, StartPosition, TopicPartition } from './consumer-record.js';
+export { PartitionError } from './partition-error.js';
+export type { RunOptions } from './run.js';

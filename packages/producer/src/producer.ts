@@ -40,8 +40,8 @@ export class Producer<Key = Bytes, Value = Bytes> {
   readonly #sender: Sender;
   readonly #overflow: Overflow<Key, Value>;
   readonly #unobserved: UnobservedFailures;
-  /** Undefined once the codec is there: until then records are accepted, and wait. */
-  #loading: Promise<void> | undefined;
+  /** Whether the codec is there: until then records are accepted, and wait. */
+  #isLoaded = false;
   #roomWaiters: Completion<void>[] = [];
   /** Size of the record that last found no room: `ready` must not wake its caller before that fits. */
   #roomWantedBytes = 0;
@@ -100,7 +100,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
       random: retries,
       deliver: (resolved) => this.#deliver(resolved),
     });
-    this.#loading = this.#load();
+    void this.#load();
   }
 
   /**
@@ -366,13 +366,13 @@ export class Producer<Key = Bytes, Value = Bytes> {
   }
 
   #wake(): void {
-    if (this.#loading === undefined) this.#sender.wake();
+    if (this.#isLoaded) this.#sender.wake();
   }
 
   async #load(): Promise<void> {
     try {
       if (this.#settings.compression !== 'none') await loadCompression(this.#settings.compression);
-      this.#loading = undefined;
+      this.#isLoaded = true;
       this.#wake();
     } catch (error) {
       this.#unusable = asMillraceError(error);

@@ -1,0 +1,71 @@
+// hot path
+/**
+ * Reads the records of one chunk, one after the other, without anything asynchronous in between.
+ *
+ * Control records and records before the wanted offset are passed over. A batch that cannot be read (corrupt inside,
+ * too large once decompressed) stops its partition: `next` throws a PartitionError that says where, and the partition
+ * waits for the program to seek. After a seek the rest of the chunk is worthless, and reading ends.
+ */
+import { MillraceError } from '@millrace/base';
+import { BatchView, RecordCursor } from '@millrace/record';
+import type { Chunk } from './chunk.js';
+import { FetchedRecord, type Deserializers } from './fetched-record.js';
+import type { PartitionState } from './partition-state.js';
+
+export interface RecordReaderOptions<Key, Value> {
+  readonly state: PartitionState;
+  readonly chunk: Chunk;
+  readonly maxDecompressedBytes: number;
+  readonly deserializers: Deserializers<Key, Value>;
+}
+
+export class RecordReader<Key, Value> {
+  readonly #options: RecordReaderOptions<Key, Value>;
+  readonly #generation: number;
+  readonly #view = new BatchView();
+  readonly #firstOffset: number;
+  #cursor: RecordCursor | undefined;
+  /** Where the next batch begins in the chunk. */
+  #position = 0;
+
+  constructor(options: RecordReaderOptions<Key, Value>) {
+    this.#options = options;
+    this.#generation = options.state.generation;
+    this.#firstOffset = options.chunk.firstOffset;
+  }
+
+  get state(): PartitionState {
+    return this.#options.state;
+  }
+
+  /** The next record; undefined at the end of the chunk, and after a seek. */
+  next(): FetchedRecord<Key, Value> | undefined {
+    const { state, deserializers } = this.#options;
+    if (state.generation !== this.#generation) return undefined;
+    try {
+      for (;;) {
+        const cursor = this.#cursor ?? this.#nextBatch();
+        if (cursor === undefined) return undefined;
+        while (cursor.next()) {
+          if (cursor.offset >= this.#firstOffset) return new FetchedRecord(state, cursor, deserializers);
+        }
+        this.#cursor = undefined;
+      }
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code === 'ASSERTION_FAILED') throw error;
+      throw state.failAt(error, Math.max(this.#view.baseOffset, this.#firstOffset), this.#view.nextOffset);
+    }
+  }
+
+  #nextBatch(): RecordCursor | undefined {
+    const { bytes } = this.#options.chunk;
+    while (this.#position < bytes.length) {
+      this.#view.at(bytes, this.#position);
+      this.#position += this.#view.sizeBytes;
+      if (this.#view.isControl) continue;
+      this.#cursor = RecordCursor.over(this.#view, this.#options);
+      return this.#cursor;
+    }
+    return undefined;
+  }
+}
