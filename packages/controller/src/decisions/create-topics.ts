@@ -26,7 +26,7 @@ export interface CreateTopicsCommand {
   readonly topicIds: readonly string[];
 }
 
-export type NewTopic = CreateTopicsRequest['topics'][number];
+type NewTopic = CreateTopicsRequest['topics'][number];
 type TopicResult = CreateTopicsResponse['topics'][number];
 
 /** Copies that a topic gets by default, when there are so many brokers. */

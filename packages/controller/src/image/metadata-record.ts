@@ -64,7 +64,7 @@ const schemas = {
 } as const;
 
 /** A record of a type that a later release writes. */
-export interface UnknownMetadataRecord {
+interface UnknownMetadataRecord {
   readonly type: 'unknown';
   readonly originalType: string;
 }
