@@ -66,7 +66,6 @@ export {
   defaultMaxFrameBytes,
   encodeFrame,
   errorFlag,
-  frameHeaderBytes,
   framePrefixBytes,
   maxFrameBytesBeforeHello,
   responseFlag,
