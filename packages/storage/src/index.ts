@@ -8,6 +8,17 @@ export {
   type NewLog,
 } from './directory/log-directory.js';
 export type { PartitionName } from './directory/partition-name.js';
+export type {
+  BatchLine,
+  DumpLine,
+  DumpProblem,
+  OffsetEntryLine,
+  ProblemLine,
+  RecordLine,
+  SummaryLine,
+  TimeEntryLine,
+} from './dump/dump-line.js';
+export { dumpLog, type DumpOptions } from './dump/dump-log.js';
 export { FilePool, type FilePoolOptions } from './file-pool.js';
 export { defaultLogConfig, type CleanupPolicy, type LogConfig, type TimestampType } from './log-config.js';
 export type { LogCheckpoints } from './log/log-checkpoints.js';
