@@ -3,7 +3,7 @@ import type { BrokerState, MetadataImage, PartitionImage } from '../image/metada
 import { partitionsRecord } from '../image/partitions-record.js';
 import type { ControllerPolicy } from './controller-policy.js';
 import type { DecisionDraft } from './decision-draft.js';
-import { partitionRules } from './partition-rules.js';
+import { PartitionRulebook } from './partition-rules.js';
 import { type Departure, type PartitionRules, withLeader, withoutReplica } from './partition-transition.js';
 
 export interface BrokerTransition {
@@ -48,8 +48,9 @@ function changePartitions(
   change: (partition: PartitionImage, rules: PartitionRules) => PartitionImage,
 ): void {
   const { image } = draft;
+  const rulebook = new PartitionRulebook(image, policy);
   for (const topic of image.topicsByName()) {
-    const rules = partitionRules(image, topic, policy);
+    const rules = rulebook.rulesOf(topic);
     const changed = topic.partitions
       .map((partition) => change(partition, rules))
       .filter((partition, index) => partition !== topic.partitions[index]);
