@@ -5,7 +5,8 @@
  */
 import { MillraceError } from '@millrace/base';
 import { batchHeaderBytes, type BatchLimits, BatchView, validateBatch } from '@millrace/record';
-import type { LogConfig } from '../log-config.js';
+import { requireKeys } from '../compaction/require-keys.js';
+import { isCompacted, type LogConfig } from '../log-config.js';
 import type { AppendOrigin } from '../producer-state/producer-batch.js';
 import type { DuplicateBatch, ProducerState } from '../producer-state/producer-state.js';
 import { maxBatchBytes } from '../segment/batch-check.js';
@@ -33,6 +34,7 @@ export function inspectAppend(bytes: Uint8Array, place: AppendPlace): InspectedA
   const { origin, producers } = place;
   const isReplica = origin === 'replica';
   const limits = limitsOf(place);
+  const needsKeys = origin === 'client' && isCompacted(place.config);
   const view = new BatchView();
   const ends: number[] = [];
   const lastOffsets: number[] = [];
@@ -45,6 +47,7 @@ export function inspectAppend(bytes: Uint8Array, place: AppendPlace): InspectedA
     if (bytes.length - position < batchHeaderBytes) throw incomplete(bytes.length - position);
     view.at(bytes, position);
     validateBatch(view, limits);
+    if (needsKeys) requireKeys(view);
     if (isReplica) {
       requireReplicated(view, nextOffset, epoch, place.allowsGaps);
       epoch = view.leaderEpoch;
