@@ -60,11 +60,11 @@ export class Dispatcher {
     if (connection.saidHello === (frame.apiKey === helloApi.key)) {
       throw protocolError('HELLO_REQUIRED', 'The first frame on a connection must be Hello, and only the first.');
     }
-    const api = apis.get(frame.apiKey);
     const handler = this.#handlers.get(frame.apiKey);
-    if (api === undefined || handler === undefined) {
+    if (handler === undefined) {
       throw protocolError('UNSUPPORTED_VERSION', `There is no API with key ${frame.apiKey} here.`);
     }
+    const { api } = handler;
     if (api.listener === 'internal' && connection.listener !== 'internal') {
       throw protocolError(
         'CLUSTER_AUTHORIZATION_FAILED',

@@ -1,13 +1,5 @@
 import { recordingLogger, recordingMetrics, ManualClock } from '@millrace/testkit';
-import {
-  decodeError,
-  encodeFrame,
-  errorByNumber,
-  type Frame,
-  FrameReader,
-  helloApi,
-  SlabPool,
-} from '@millrace/protocol';
+import { decodeError, encodeFrame, errorByNumber, FrameReader, helloApi, SlabPool } from '@millrace/protocol';
 import { describe, expect, test } from 'vitest';
 import { BrokerMetrics } from '../src/broker-metrics.js';
 import { type BrokerSettings, defaultBrokerSettings } from '../src/broker-settings.js';

@@ -82,11 +82,15 @@ export class NodeFixture {
   }
 
   /** A graceful stop, in the order of the composition root. */
-  async stop(): Promise<void> {
+  async shutDown(): Promise<void> {
     const { brokerEpoch } = this.broker;
-    await this.complete(this.broker.close());
-    await this.complete(this.controller.close());
-    await this.complete(this.logDirectory.close({ brokerEpoch }));
+    await this.broker.close();
+    await this.controller.close();
+    await this.logDirectory.close({ brokerEpoch });
+  }
+
+  stop(): Promise<void> {
+    return this.complete(this.shutDown());
   }
 
   complete<Value>(promise: Promise<Value>): Promise<Value> {
@@ -113,7 +117,8 @@ export class NodeFixture {
     const request = { topics: [topic], timeoutMs: 10_000, validateOnly: false };
     const { body } = await this.complete(client.call(createTopicsApi, request));
     const [created] = body.topics;
-    if (created?.topicId == null) throw new Error(`topic not created: ${created?.message ?? 'no answer'}`);
+    if (created === undefined || created.topicId === null)
+      throw new Error(`topic not created: ${created?.message ?? 'no answer'}`);
     return created.topicId;
   }
 }

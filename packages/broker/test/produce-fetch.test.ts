@@ -39,10 +39,20 @@ describe('produce and fetch', () => {
       { topicId, leaderEpoch: 99 },
       { topicId, partition: 0 },
     ];
-    const produced = await node.complete(produce(client, entries.map((entry) => ({ ...entry, batch: batchOf(['v']) }))));
+    const produced = await node.complete(
+      produce(
+        client,
+        entries.map((entry) => ({ ...entry, batch: batchOf(['v']) })),
+      ),
+    );
     const codes = ['UNKNOWN_TOPIC_ID', 'UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_LEADER_EPOCH', 'NONE'];
     expect(produced.map(({ error }) => errorName(error))).toEqual(codes);
-    const read = await node.complete(fetchFrom(client, entries.map((entry) => ({ ...entry, offset: 0 }))));
+    const read = await node.complete(
+      fetchFrom(
+        client,
+        entries.map((entry) => ({ ...entry, offset: 0 })),
+      ),
+    );
     expect(read.partitions.map(({ error }) => errorName(error))).toEqual(codes);
     await node.stop();
   });

@@ -81,7 +81,9 @@ describe('a disk that is slow', () => {
     const startMs = node.simulation.nowMs;
     const first = produce(client, [{ topicId, batch: batchOf(['0']) }]);
     await node.simulation.runFor(10);
-    const rest = Array.from({ length: 20 }, (_, index) => produce(client, [{ topicId, batch: batchOf([`${index + 1}`]) }]));
+    const rest = Array.from({ length: 20 }, (_, index) =>
+      produce(client, [{ topicId, batch: batchOf([`${index + 1}`]) }]),
+    );
     await node.complete(first);
     await node.complete(Promise.all(rest));
     expect(node.simulation.nowMs - startMs).toBeLessThan(250);

@@ -1,4 +1,11 @@
-import { type Address, completion, type Completion, type Environment, MillraceError, type Socket } from '@millrace/base';
+import {
+  type Address,
+  completion,
+  type Completion,
+  type Environment,
+  MillraceError,
+  type Socket,
+} from '@millrace/base';
 import {
   type Api,
   decodeError,
