@@ -1,1 +1,103 @@
-export {};
+/**
+ * `npm run bench`: figures of one node on this machine, each beside the raw pipeline of the same run where there is one.
+ *
+ *     npm run bench                 about ten minutes
+ *     npm run bench -- --quick      about two minutes: smaller, fewer rounds, for a first look
+ *
+ * Prints tables and writes bench/results/latest.json.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import { measureLatency } from './latency.js';
+import { measureRecovery } from './recovery.js';
+import { measureStartUp } from './start-up.js';
+import { formatSpread, type Spread } from './statistics.js';
+import { measureThroughput } from './throughput.js';
+
+const { quick } = new Command('npm run bench --')
+  .option('--quick', 'smaller and fewer rounds', false)
+  .parse()
+  .opts<{ quick: boolean }>();
+const rounds = quick ? 3 : 5;
+const mb = 1e6;
+const bytesBySize = quick ? { small: 100 * mb, large: 200 * mb } : { small: 300 * mb, large: 600 * mb };
+
+const results = {
+  machine: {
+    cpus: cpus().length,
+    model: cpus()[0]?.model ?? 'unknown',
+    memoryBytes: totalmem(),
+    node: process.version,
+  },
+  commit: commit(),
+  rounds,
+  startUp: await step('start-up and idle memory', () => measureStartUp(rounds)),
+  throughput: [
+    await step('throughput, 100 B', () => measureThroughput(100, bytesBySize.small, rounds)),
+    await step('throughput, 1 KiB', () => measureThroughput(1024, bytesBySize.large, rounds)),
+  ],
+  latency: await step('latency at 5,000 records/s', () => measureLatency(5000, quick ? 5 : 15, rounds)),
+  recovery: await step('recovery', async () => {
+    const sizes = quick ? [1 * mb, 100 * mb] : [1 * mb, 100 * mb, 1000 * mb];
+    const figures = [];
+    for (const size of sizes) figures.push(await measureRecovery(size, rounds));
+    return figures;
+  }),
+};
+
+print();
+save();
+
+function print(): void {
+  const table = new Table({
+    head: ['Figure', 'Median (range)', 'Unit'],
+    colAligns: ['left', 'right', 'left'],
+    style: { head: [] },
+  });
+  const row = (name: string, figures: Spread, unit: string, digits = 0): void => {
+    table.push([name, formatSpread(figures, digits), unit]);
+  };
+  row('start to ready', results.startUp.readyMs, 'ms');
+  row('start to first acknowledged record', results.startUp.firstAcknowledgedMs, 'ms');
+  row('idle memory (resident)', results.startUp.idleRssMb, 'MB');
+  for (const figures of results.throughput) {
+    const size = figures.recordBytes === 1024 ? '1 KiB' : `${figures.recordBytes} B`;
+    row(`produce ${size}, synced`, figures.produceRecordsPerSecond, 'records/s');
+    row(`produce ${size}, synced`, figures.produceMbPerSecond, 'MB/s', 1);
+    row(`produce ${size} / raw pipeline`, figures.produceToRaw, 'ratio', 2);
+    row(`consume ${size}`, figures.consumeRecordsPerSecond, 'records/s');
+    row(`consume ${size}`, figures.consumeMbPerSecond, 'MB/s', 1);
+    row(`consume ${size} / raw pipeline`, figures.consumeToRaw, 'ratio', 2);
+  }
+  row('end to end at 5,000/s, p50', results.latency.p50Ms, 'ms', 2);
+  row('end to end at 5,000/s, p99', results.latency.p99Ms, 'ms', 2);
+  for (const { logBytes, readyMs } of results.recovery)
+    row(`ready after kill -9, ${logBytes / mb} MB log`, readyMs, 'ms');
+  process.stdout.write(
+    `\nNode ${results.machine.node}, ${results.machine.cpus} x ${results.machine.model}, commit ${results.commit}, ${rounds} rounds\n`,
+  );
+  process.stdout.write(`${table.toString()}\n`);
+}
+
+function save(): void {
+  const directory = fileURLToPath(new URL('../results/', import.meta.url));
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(`${directory}latest.json`, `${JSON.stringify(results, null, 2)}\n`);
+  process.stdout.write(`Written to bench/results/latest.json\n`);
+}
+
+async function step<Result>(name: string, measure: () => Promise<Result>): Promise<Result> {
+  process.stderr.write(`measuring ${name} ...`);
+  const startedMs = performance.now();
+  const result = await measure();
+  process.stderr.write(` ${((performance.now() - startedMs) / 1000).toFixed(0)} s\n`);
+  return result;
+}
+
+function commit(): string {
+  return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+}

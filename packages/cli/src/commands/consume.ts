@@ -1,0 +1,75 @@
+/**
+ * `millrace consume TOPIC`: records to standard output, until Ctrl-C, `--max-records`, or `--idle-ms` without one.
+ *
+ * Records of a fetched batch are written together; when the reader of our output is slow, fetching stops.
+ */
+import { Consumer } from '@millrace/consumer';
+import type { Command } from 'commander';
+import { IdleStop } from './idle-stop.js';
+import { countProgress } from '../output/progress.js';
+import { RecordOutput } from '../output/record-output.js';
+import type { CommandContext } from '../program.js';
+import {
+  type CommonOptions,
+  integer,
+  oneOf,
+  type StartPosition,
+  startPosition,
+  withCommonOptions,
+} from '../options.js';
+
+interface ConsumeOptions extends CommonOptions {
+  readonly from: StartPosition;
+  readonly partition?: number;
+  readonly maxRecords?: number;
+  readonly idleMs?: number;
+  readonly isolation: 'read-committed' | 'read-uncommitted';
+  readonly format: 'value' | 'json';
+}
+
+export function addConsumeCommand(program: Command, context: CommandContext): void {
+  withCommonOptions(program.command('consume <topic>').description('print the records of a topic, one a line'))
+    .option('--from <position>', 'beginning, end, an offset, or a time in ISO 8601', startPosition, 'end')
+    .option('--partition <n>', 'read only this partition', integer(0, 2 ** 31 - 1))
+    .option('--max-records <n>', 'stop after this many records', integer(1))
+    .option('--idle-ms <n>', 'stop after this long without a record', integer(1, 2 ** 31 - 1))
+    .option(
+      '--isolation <level>',
+      'read-committed or read-uncommitted',
+      oneOf('read-committed', 'read-uncommitted'),
+      'read-committed',
+    )
+    .option('--format <format>', 'value: the value alone; json: the whole record', oneOf('value', 'json'), 'value')
+    .action(async (topic: string, options: ConsumeOptions) => {
+      await consume(topic, { ...options, format: options.json ? 'json' : options.format }, context.signal);
+    });
+}
+
+async function consume(topic: string, options: ConsumeOptions, stopped: AbortSignal): Promise<void> {
+  const idle = new IdleStop(options.idleMs, stopped);
+  const output = new RecordOutput(options.format, options.maxRecords ?? Infinity);
+  const progress = countProgress('records', () => output.records);
+  const consumer = new Consumer({
+    bootstrap: options.bootstrap,
+    from: options.from,
+    isolation: options.isolation,
+    requestTimeoutMs: options.timeoutMs,
+    ...(options.partition === undefined
+      ? { topics: [topic] }
+      : { assignments: [{ topic, partition: options.partition }] }),
+  });
+  try {
+    for await (const batch of consumer.batches({ signal: idle.signal })) {
+      idle.touch();
+      await output.write(batch);
+      if (output.isFull) break;
+    }
+  } catch (error) {
+    // Being stopped, by the user or by silence, is how this command normally ends.
+    if (!idle.signal.aborted) throw error;
+  } finally {
+    idle.stop();
+    progress.stop();
+    await consumer.close();
+  }
+}

@@ -1,0 +1,32 @@
+/** Ends a wait when nothing has come for a while, or when the user stops the command. */
+import { MillraceError } from '@millrace/base';
+
+export class IdleStop {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout | undefined;
+
+  constructor(idleMs: number | undefined, stopped: AbortSignal) {
+    if (idleMs !== undefined)
+      this.#timer = setTimeout(() => {
+        this.#controller.abort(new MillraceError('INTERRUPTED', `No record for ${idleMs} ms`));
+      }, idleMs);
+    const stop = (): void => {
+      this.#controller.abort(stopped.reason);
+    };
+    if (stopped.aborted) stop();
+    else stopped.addEventListener('abort', stop, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** A record came: the wait starts anew. */
+  touch(): void {
+    this.#timer?.refresh();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}

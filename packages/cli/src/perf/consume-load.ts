@@ -1,0 +1,39 @@
+/**
+ * `millrace perf consume`: how fast records are read from the beginning of a topic. Each record is visited and its value
+ * looked at; latency is how long the reader waited for each batch.
+ */
+import { Consumer } from '@millrace/consumer';
+import { Latencies } from './latencies.js';
+import type { LoadOptions } from './load-options.js';
+import { liveLines, type LoadMeasure } from './report.js';
+
+export async function consumeLoad(topic: string, options: LoadOptions, signal: AbortSignal): Promise<LoadMeasure> {
+  const count = { records: 0, bytes: 0 };
+  const latencies = new Latencies();
+  await using consumer = new Consumer({ bootstrap: options.bootstrap, topics: [topic], from: 'beginning' });
+  const stopLive = liveLines(count, options.json);
+  let startedMs = performance.now();
+  let waitingSinceMs = startedMs;
+  let warmup = options.warmupRecords;
+  try {
+    for await (const batch of consumer.batches({ signal })) {
+      latencies.recordMs(performance.now() - waitingSinceMs);
+      for (const record of batch) {
+        count.records += 1;
+        count.bytes += record.value?.length ?? 0;
+      }
+      if (warmup > 0 && count.records >= warmup) {
+        warmup = 0;
+        count.records = 0;
+        count.bytes = 0;
+        latencies.reset();
+        startedMs = performance.now();
+      }
+      if (warmup === 0 && count.records >= options.records) break;
+      waitingSinceMs = performance.now();
+    }
+  } finally {
+    stopLive();
+  }
+  return { ...count, seconds: (performance.now() - startedMs) / 1000, latencyMs: latencies.summary() };
+}

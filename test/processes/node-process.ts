@@ -1,0 +1,85 @@
+/** Real nodes for tests: the built program as a child process, its output, and its end by the pid we started. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../../packages/cli/bin/millrace.js', import.meta.url));
+
+const readyWaitMs = 30_000;
+
+export interface Ready {
+  readonly event: 'ready';
+  readonly nodeId: number;
+  readonly clusterId: string;
+  readonly client: string;
+  readonly http: string;
+  readonly pid: number;
+}
+
+/** A running `millrace server`. */
+export interface NodeProcess {
+  readonly ready: Ready;
+  readonly child: ChildProcess;
+  /** What it logged so far. */
+  log(): string;
+  /** Sends a signal and resolves with the exit code, or null when the signal ended it. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+export async function startNode(args: readonly string[]): Promise<NodeProcess> {
+  const child = spawn(process.execPath, [program, 'server', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
+  const ended = once(child, 'close') as Promise<[number | null]>;
+  const line = await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line', { signal: AbortSignal.timeout(readyWaitMs) }),
+    ended.then(([code]) => Promise.reject(new Error(`the server ended with code ${String(code)}: ${log}`))),
+  ]);
+  return {
+    ready: JSON.parse(line[0] as string) as Ready,
+    child,
+    log: () => log,
+    end: async (signal) => {
+      child.kill(signal);
+      const [code] = await ended;
+      return code;
+    },
+  };
+}
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `millrace ...args` to its end with `input` on standard input. */
+export async function runMillrace(args: readonly string[], input: string | Buffer = ''): Promise<Finished> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  // A command that fails before it has read its input closes the pipe: the exit code tells.
+  child.stdin.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  child.stdin.end(input);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
+}
+
+/** A directory that is gone after the test. */
+export function temporaryDirectory(): { readonly path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), 'millrace-test-'));
+  return {
+    path,
+    [Symbol.dispose]: () => {
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
