@@ -6,8 +6,8 @@
  *
  * Which file is closed (second chance: a mark set by each use, cleared as the hand passes):
  *   1. never one with an asynchronous read or sync in flight: it is pinned;
- *   2. a clean one first. One with writes that no sync covered is closed only when all unpinned ones are such: the
- *      kernel reports a failed write-back to a descriptor that was open at the time, and we want to hear of it.
+ *   2. a clean one first. One with writes that no sync covered is closed only when no clean one is near: the kernel
+ *      reports a failed write-back to a descriptor that was open at the time, and we want to hear of it.
  * When all are pinned the bound is passed for that moment and kept again as soon as a pin goes.
  *
  * Invariants: `#open` holds exactly the pooled files with an open handle; a pinned file is in it.
@@ -21,6 +21,8 @@ export interface FilePoolOptions {
 
 /** Half of the 1,024 descriptors that many systems give a process; sockets take the rest. */
 const defaultMaxOpenFiles = 512;
+/** How many files with unsynced writes are passed over in search of one without. */
+const dirtyLooks = 32;
 
 export class FilePool {
   readonly #files: FileSystem;
@@ -75,6 +77,7 @@ export class FilePool {
 
   #victim(): PooledFile | undefined {
     let dirty: PooledFile | undefined;
+    let dirtySeen = 0;
     // Two rounds: the first may only clear the marks of files that were used since the hand last passed.
     for (let looks = this.#open.size * 2; looks > 0; looks--) {
       const candidate: PooledFile | undefined = this.#open.values().next().value;
@@ -85,6 +88,7 @@ export class FilePool {
       if (candidate.clearUsed()) continue;
       if (!candidate.isDirty) return candidate;
       dirty ??= candidate;
+      if (++dirtySeen === dirtyLooks) break;
     }
     return dirty;
   }

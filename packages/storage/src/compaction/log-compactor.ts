@@ -63,6 +63,7 @@ export class LogCompactor {
   #cleanOffset: number;
   /** When the first tombstone that was seen may go; a log with no new record is compacted for it all the same. */
   #nextHorizonMs = Infinity;
+  #isStopped = false;
 
   constructor(options: LogCompactorOptions) {
     this.#options = options;
@@ -80,7 +81,12 @@ export class LogCompactor {
     await this.#setCleanOffset(Math.max(1, endOffset));
   }
 
-  /** Compacts once when there is enough to gain; undefined when there is not. */
+  /** Ends a run, without harm, at the next batch, or after the swap that is under way; there will be no other. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Compacts once when there is enough to gain; undefined when there is not, or when it was stopped. */
   async run(host: CompactionHost, highWatermark: number, config: LogConfig): Promise<CompactionResult | undefined> {
     const segments = compactable(host.segments, highWatermark);
     const first = segments[0];
@@ -95,6 +101,7 @@ export class LogCompactor {
     for (const compression of compressions) await loadCompression(compression);
     const map = new OffsetMap(this.#mapBytes(segments, cleanOffset));
     const mapEndOffset = await this.#readKeys(segments, cleanOffset, map);
+    if (this.#isStopped) return undefined;
     const compactor = new BatchCompactor({
       map,
       mapEndOffset,
@@ -111,7 +118,9 @@ export class LogCompactor {
     let bytesAfter = 0;
     for (const group of groupSegments(known, config)) {
       bytesBefore += group.reduce((sum, segment) => sum + segment.sizeBytes, 0);
-      bytesAfter += await this.#compactGroup(host, group, compactor);
+      const groupBytes = await this.#compactGroup(host, group, compactor);
+      if (groupBytes === undefined) return undefined;
+      bytesAfter += groupBytes;
     }
     await this.#setCleanOffset(mapEndOffset);
     this.#nextHorizonMs = compactor.nextHorizonMs;
@@ -139,7 +148,7 @@ export class LogCompactor {
       if (segment.nextOffset <= cleanOffset) continue;
       const isWhole = await forEachBatch(segment, (batch) => {
         if (batch.lastOffset < cleanOffset) return undefined;
-        if (!addKeys(batch, map)) return stop;
+        if (this.#isStopped || !addKeys(batch, map)) return stop;
         endOffset = batch.nextOffset;
         return undefined;
       });
@@ -149,20 +158,25 @@ export class LogCompactor {
     return endOffset;
   }
 
-  /** Writes what stays of these segments into one, and swaps it in; returns its size. */
-  async #compactGroup(host: CompactionHost, group: readonly Segment[], compactor: BatchCompactor): Promise<number> {
+  /** Writes what stays of these segments into one, and swaps it in; returns its size, undefined when stopped before. */
+  async #compactGroup(
+    host: CompactionHost,
+    group: readonly Segment[],
+    compactor: BatchCompactor,
+  ): Promise<number | undefined> {
     const { files, directory } = this.#options;
     const baseOffset = group[0]?.baseOffset ?? -1;
     const nextOffset = group.at(-1)?.nextOffset ?? -1;
     assert(baseOffset >= 0 && nextOffset >= baseOffset, 'a group of segments has a first and a last');
     const place = { files, directory, baseOffset };
     removeUnfinished(place);
+    let isWhole = false;
     try {
-      await this.#writeCleaned(host, group, compactor);
-    } catch (error) {
-      removeUnfinished(place);
-      throw error;
+      isWhole = await this.#writeCleaned(host, group, compactor);
+    } finally {
+      if (!isWhole) removeUnfinished(place);
     }
+    if (!isWhole) return undefined;
     try {
       return await this.#swap(host, group, { baseOffset, nextOffset });
     } catch (error) {
@@ -198,13 +212,15 @@ export class LogCompactor {
     return final.sizeBytes;
   }
 
-  async #writeCleaned(host: CompactionHost, group: readonly Segment[], compactor: BatchCompactor): Promise<void> {
+  /** False when it was stopped. */
+  async #writeCleaned(host: CompactionHost, group: readonly Segment[], compactor: BatchCompactor): Promise<boolean> {
     const baseOffset = group[0]?.baseOffset ?? -1;
     const output = Segment.create({ ...host.segmentContext, nameSuffix: cleanedSuffix }, baseOffset);
     const view = new BatchView();
     try {
       for (const segment of group) {
-        await forEachBatch(segment, (batch) => {
+        const isWhole = await forEachBatch(segment, (batch) => {
+          if (this.#isStopped) return stop;
           // Records below the log's start were deleted: they need not be carried along.
           const bytes = batch.lastOffset < host.startOffset ? undefined : compactor.compact(batch);
           if (bytes === undefined) return undefined;
@@ -214,11 +230,13 @@ export class LogCompactor {
           output.note(view.at(bytes, 0));
           return undefined;
         });
+        if (!isWhole) return false;
         assert(!segment.isRemoved, 'nothing takes segments away from a log that is being compacted');
       }
       output.seal();
       await output.log.sync();
       await output.syncIndexes();
+      return true;
     } finally {
       output.close();
     }

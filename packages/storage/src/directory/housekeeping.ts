@@ -27,6 +27,7 @@ export class Housekeeping {
   /** How many logs the steps so far looked at: the next one begins there, round and round. */
   #cursor = 0;
   #running: Promise<void> | undefined;
+  #isStopped = false;
 
   constructor(options: HousekeepingOptions) {
     this.#options = options;
@@ -38,8 +39,9 @@ export class Housekeeping {
     return this.#running;
   }
 
-  /** Resolves when no step is under way. */
-  async idle(): Promise<void> {
+  /** Ends a step after the log at hand, and lets no other begin. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
     await Promise.allSettled([this.#running]);
   }
 
@@ -49,6 +51,7 @@ export class Housekeeping {
       const logs = this.#options.logs();
       const endMs = clock.monotonicMs() + budgetMs;
       for (let looked = 0; looked < logs.length && clock.monotonicMs() < endMs; looked++) {
+        if (this.#isStopped) return;
         const hosted = logs[this.#cursor++ % logs.length];
         if (hosted === undefined || hosted.log.isOffline) continue;
         await this.#look(hosted, highWatermarkOf(hosted));

@@ -63,7 +63,7 @@ export interface DeletedLog extends PartitionName {
 
 const defaultParallelism = 8;
 const defaultLowSpaceBytes = 64 * 1024 * 1024;
-const defaultHousekeepingMs = 50;
+const defaultHousekeepingMs = 5000;
 
 export class LogDirectory {
   readonly #environment: LogDirectoryEnvironment;
@@ -353,7 +353,7 @@ export class LogDirectory {
   async #close(brokerEpoch: number): Promise<void> {
     const { files, logger } = this.#environment;
     await Promise.allSettled(this.#changes.values());
-    await this.#housekeeping.idle();
+    await this.#housekeeping.stop();
     await this.#removal.stop();
     let isClean = this.#offline.size === 0;
     await inParallel(this.#logs.values(), this.#parallelism, async (hosted) => {

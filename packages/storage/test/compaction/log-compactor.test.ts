@@ -177,6 +177,17 @@ describe('compaction', () => {
     expect(offsets).toEqual([0, 1, 2, 3]);
   });
 
+  test('stops at the next batch when it is told to, and leaves everything as it was', async () => {
+    const log = await TestLog.create(new SimulatedDisk());
+    const all = await fill(log, sweepWorkload);
+    const compactor = log.compactor();
+    const running = compactor.run(log, log.endOffset, config);
+    compactor.stop();
+    expect(await running).toBeUndefined();
+    expect(await log.records()).toEqual(all);
+    expect(log.files.list(directory).filter((name) => name.endsWith('.cleaned'))).toEqual([]);
+  });
+
   test('a full disk stops it without harm, and it succeeds when there is room', async () => {
     const disk = new SimulatedDisk();
     const log = await TestLog.create(disk);
@@ -200,7 +211,8 @@ describe('compaction', () => {
   });
 
   test('an error in the middle of a swap stops the log, and opening it again puts it right', async () => {
-    for (let after = 0; after < 3; after++) {
+    // The first sync of the directory is that of the mark, before anything is swapped.
+    for (let after = 1; after <= 3; after++) {
       const disk = new SimulatedDisk();
       const log = await TestLog.create(disk);
       const all = await fill(log, sweepWorkload.slice(0, 6));
