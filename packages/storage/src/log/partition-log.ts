@@ -25,6 +25,7 @@ import { assert, errorCode, MillraceError } from '@millrace/base';
 import { BatchView, patchBatch } from '@millrace/record';
 import { readCleanOffset } from '../compaction/clean-offset-checkpoint.js';
 import { type CompactionHost, type CompactionResult, LogCompactor } from '../compaction/log-compactor.js';
+import { prepareToRequireKeys } from '../compaction/require-keys.js';
 import { writeLeaderEpochCheckpoint } from '../epoch/leader-epoch-checkpoint.js';
 import type { EpochEnd, LeaderEpochHistory } from '../epoch/leader-epoch-history.js';
 import type { FilePool } from '../file-pool.js';
@@ -157,6 +158,7 @@ export class PartitionLog {
     const { files, logger, clock } = environment;
     const { directory, filePool, config } = options;
     const memory = options.memory ?? createLogMemory();
+    if (isCompacted(config)) prepareToRequireKeys(logger);
     this.#environment = environment;
     this.#options = options;
     this.#config = config;
@@ -256,6 +258,7 @@ export class PartitionLog {
     this.#producers.setExpirationMs(config.producerIdExpirationMs);
     // What compaction took stays taken when the topic is no longer compacted.
     this.#allowsGaps ||= isCompacted(config);
+    if (isCompacted(config)) prepareToRequireKeys(this.#environment.logger);
   }
 
   /**
@@ -332,7 +335,7 @@ export class PartitionLog {
       this.#undisturbed(async () => {
         for (const segment of this.#segments) {
           if (segment.nextOffset <= this.#startOffset) continue;
-          if ((await segment.largestTimestamp()).timestampMs < timestampMs) continue;
+          if ((await segment.largestTimestamp()) < timestampMs) continue;
           const query = { timestampMs, startOffset: this.#startOffset };
           const found = await findTimestamp(segment, query, this.#readable);
           if (found !== undefined) return found;
@@ -439,6 +442,7 @@ export class PartitionLog {
   /** Syncs everything and gives the files up; a log that is offline only gives them up. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
+    this.#compactor.stop();
     try {
       if (!this.isOffline) await this.#maintain(() => this.#advanceRecoveryPoint());
     } finally {
@@ -470,6 +474,7 @@ export class PartitionLog {
 
   async #recover(): Promise<void> {
     const { recoveryPoint, startOffset, cleanShutdown } = this.#options;
+    let distrustedFrom = Number.MAX_SAFE_INTEGER;
     const { segments, epochs, ...recovered } = await recoverLog({
       ...this.#recoveryContext(),
       allowsGaps: this.#allowsGaps,
@@ -477,6 +482,10 @@ export class PartitionLog {
       recoveryPoint,
       syncedOffset: Math.max(recoveryPoint, this.#mark.read()),
       startOffset,
+      distrustFrom: async (offset) => {
+        distrustedFrom = offset;
+        await this.#options.checkpoints.saveRecoveryPoint(offset);
+      },
     });
     this.#segments = segments;
     this.#epochs = epochs;
@@ -484,7 +493,8 @@ export class PartitionLog {
     this.#startOffset = recovered.startOffset;
     this.#endOffset = this.#active.nextOffset;
     this.#syncedEndOffset = this.#endOffset;
-    this.#recoveryPoint = cleanShutdown ? this.#endOffset : Math.min(recoveryPoint, this.#endOffset);
+    const trustedEnd = Math.min(this.#endOffset, distrustedFrom);
+    this.#recoveryPoint = cleanShutdown ? trustedEnd : Math.min(recoveryPoint, trustedEnd);
     this.#tail.clear(this.#endOffset);
     await this.#compactor.truncate(this.#endOffset);
   }

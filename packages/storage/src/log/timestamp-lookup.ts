@@ -42,7 +42,7 @@ export async function findTimestamp(
 
 /** The largest timestamp of the segment's records from `startOffset` on; -1 when there is none. */
 export async function largestTimestampSince(segment: Segment, startOffset: number): Promise<number> {
-  if (startOffset <= segment.baseOffset) return (await segment.largestTimestamp()).timestampMs;
+  if (startOffset <= segment.baseOffset) return segment.largestTimestamp();
   if (startOffset >= segment.nextOffset) return -1;
   // The largest of all may be of a record that is deleted.
   let from = (await segment.placeOf(startOffset))?.position ?? 0;

@@ -21,32 +21,28 @@ export interface EpochCheck {
   readonly endOffset: number;
   /** The last record that is not going to be looked at otherwise; -1 when there is none. */
   readonly lastOffset: number;
+  /** Compaction may have taken the batch that an epoch began with. */
+  readonly allowsGaps: boolean;
 }
 
 /**
- * Whether each entry below `endOffset` begins exactly where the batches change their epoch: at its start offset begins
- * a batch of its epoch, and the batch before that is of the epoch before; and whether none is missing at the end.
+ * Whether the history below `endOffset` is that of the batches: looks at those on both sides of each change of epoch,
+ * and at the first and the last.
  */
 export async function agreesWithLog(
   history: LeaderEpochHistory,
   segments: readonly Segment[],
-  { endOffset, lastOffset }: EpochCheck,
+  { endOffset, lastOffset, allowsGaps }: EpochCheck,
 ): Promise<boolean> {
   const firstOffset = segments[0]?.baseOffset ?? 0;
-  for (const offset of [firstOffset, lastOffset]) {
-    const batch = offset >= firstOffset && offset < endOffset ? await findBatch(segments, offset) : undefined;
-    if (batch !== undefined && history.epochAt(batch.baseOffset) !== batch.leaderEpoch) return false;
-  }
-  let epochBefore = -1;
-  for (const { epoch, startOffset } of history.entries) {
-    if (startOffset >= endOffset) break;
-    if (startOffset > firstOffset) {
-      const first = await findBatch(segments, startOffset);
-      const before = await findBatch(segments, startOffset - 1);
-      if (first?.baseOffset !== startOffset || first.leaderEpoch !== epoch) return false;
-      if (before?.leaderEpoch !== epochBefore) return false;
-    }
-    epochBefore = epoch;
+  const starts = history.entries.map((entry) => entry.startOffset);
+  for (const offset of [firstOffset, lastOffset, ...starts, ...starts.map((start) => start - 1)]) {
+    if (offset < firstOffset || offset >= endOffset) continue;
+    const batch = await findBatch(segments, offset);
+    if (batch === undefined) continue;
+    if (history.epochAt(batch.baseOffset) !== batch.leaderEpoch) return false;
+    const isStart = offset > firstOffset && starts.includes(offset);
+    if (isStart && !allowsGaps && batch.baseOffset !== offset) return false;
   }
   return true;
 }

@@ -29,7 +29,7 @@ import { Segment, type SegmentContext, type SegmentPlace } from '../segment/segm
 import { corruptLog } from '../storage-errors.js';
 import { floorSegment } from '../log/segment-list.js';
 import { agreesWithLog, scanEpochs } from './epoch-recovery.js';
-import { recoverSegment, restarted, trustedPlace } from './recover-segment.js';
+import { recoverSegment, trustedPlace } from './recover-segment.js';
 
 export interface RecoveryRequest {
   readonly context: SegmentContext;
@@ -43,6 +43,8 @@ export interface RecoveryRequest {
   readonly syncedOffset: number;
   readonly startOffset: number;
   readonly nowMs: number;
+  /** Durably takes the recovery point back. */
+  distrustFrom(offset: number): Promise<void>;
 }
 
 export interface RecoveredLog {
@@ -133,17 +135,22 @@ async function beginScan(
   firstScanned: number,
 ): Promise<ScanBegin> {
   const { files, directory, logger } = request.context;
+  const { allowsGaps } = request;
   const scanned = segments[firstScanned];
   assert(scanned !== undefined, 'a log has a segment to scan');
   const knownOffset = request.cleanShutdown ? Number.MAX_SAFE_INTEGER : request.recoveryPoint;
-  const place = await trustedPlace(scanned, knownOffset);
-  const history = readLeaderEpochCheckpoint(files, directory);
-  const known = segments.slice(0, firstScanned + 1);
-  const check = { endOffset: knownOffset, lastOffset: place.lastOffset ?? scanned.baseOffset - 1 };
-  if (history !== undefined && (await agreesWithLog(history, known, check))) return { place, epochs: history };
+  const trusted = await trustedPlace(scanned, knownOffset);
+  if (trusted !== undefined) {
+    const history = readLeaderEpochCheckpoint(files, directory);
+    const known = segments.slice(0, firstScanned + 1);
+    const check = { endOffset: knownOffset, lastOffset: trusted.lastOffset ?? scanned.baseOffset - 1, allowsGaps };
+    if (history !== undefined && (await agreesWithLog(history, known, check))) return { place: trusted, epochs: history };
+  }
   if (segments.some((segment) => !segment.isEmpty)) logger.warn('making the leader epochs of a log anew', { directory });
   const epochs = await scanEpochs(segments.slice(0, firstScanned));
-  return { place: restarted(scanned), epochs };
+  // From here on the indexes of this segment are not what the recovery point says of them, until it moves again.
+  if (request.recoveryPoint > scanned.baseOffset) await request.distrustFrom(scanned.baseOffset);
+  return { place: scanned.restart(), epochs };
 }
 
 /** Returns the log's end offset; takes the segments out that lie beyond it. */
@@ -166,7 +173,7 @@ async function scanSegments(
       await dropSegments(segments, index, context, problem);
       break;
     }
-    const from = index === firstScanned ? place : restarted(segment);
+    const from = index === firstScanned ? place : segment.restart();
     const end = await recoverSegment(segment, from, { allowsGaps, epochs });
     endOffset = segment.nextOffset;
     if (end.problem !== undefined) {

@@ -4,7 +4,7 @@
 import { BatchChain } from '../log/batch-chain.js';
 import { noteEpoch } from './epoch-recovery.js';
 import type { LeaderEpochHistory } from '../epoch/leader-epoch-history.js';
-import { scanBatches, type ScanEnd } from '../segment/scan-batches.js';
+import { scanBatches, stop, type ScanEnd } from '../segment/scan-batches.js';
 import type { Segment, SegmentPlace } from '../segment/segment.js';
 
 export interface SegmentScan {
@@ -13,54 +13,47 @@ export interface SegmentScan {
   readonly epochs: LeaderEpochHistory;
 }
 
-const indexLies = 'the index points at another batch';
 const largestRelative = 2 ** 31 - 1;
-
-/** Where the good part ends, and what lies there instead of a batch. `segment` then counts that part. */
-export async function recoverSegment(segment: Segment, place: SegmentPlace, scan: SegmentScan): Promise<ScanEnd> {
-  const end = await scanFrom(segment, place, scan);
-  if (end.problem !== indexLies) return end;
-  return scanFrom(segment, restarted(segment), scan);
-}
+const pieceBytes = 64 * 1024;
 
 /**
- * The last place below `trustedOffset` that the indexes know, when they are what they should be; the beginning when
- * not. `segment` then ends there.
+ * The last place below `trustedOffset` that the indexes know; `segment` then ends there. Undefined when the indexes are
+ * not what they should be.
  */
-export async function trustedPlace(segment: Segment, trustedOffset: number): Promise<SegmentPlace> {
-  const isUsable =
-    trustedOffset > segment.baseOffset &&
-    segment.adopt(segment.baseOffset) &&
-    segment.offsetIndex.isInOrder(largestRelative, segment.log.sizeBytes() - 1) &&
-    segment.timeIndex.isInOrder(Number.MAX_SAFE_INTEGER, largestRelative);
-  if (!isUsable) return restarted(segment);
+export async function trustedPlace(segment: Segment, trustedOffset: number): Promise<SegmentPlace | undefined> {
+  if (!segment.adopt(segment.baseOffset) || !segment.areIndexesInOrder()) return undefined;
   const place = segment.rewindTo(trustedOffset);
-  return (await segment.isTimeIndexTrue()) ? place : restarted(segment);
+  const isTrue = (await segment.isTimeIndexTrue()) && (await isBatchAt(segment, place));
+  return isTrue ? place : undefined;
 }
 
-export function restarted(segment: Segment): SegmentPlace {
-  segment.restart();
-  return { position: 0, lastOffset: undefined };
+async function isBatchAt(segment: Segment, { position, lastOffset }: SegmentPlace): Promise<boolean> {
+  if (lastOffset === undefined) return true;
+  let isThere = false;
+  const range = { from: position, to: segment.log.sizeBytes() };
+  await scanBatches(segment.log, range, { verifyCrc: true, pieceBytes }, (batch) => {
+    isThere = batch.lastOffset === lastOffset;
+    return stop;
+  });
+  return isThere;
 }
 
-async function scanFrom(segment: Segment, place: SegmentPlace, scan: SegmentScan): Promise<ScanEnd> {
+/** Scans from `place`, which is where `segment` ends for now. Returns where the good part ends, and what lies there. */
+export function recoverSegment(segment: Segment, place: SegmentPlace, scan: SegmentScan): Promise<ScanEnd> {
   const { epochs, allowsGaps } = scan;
   const range = { from: place.position, to: segment.log.sizeBytes() };
   let chain: BatchChain | undefined;
-  const end = await scanBatches(segment.log, range, { verifyCrc: true }, (batch) => {
+  return scanBatches(segment.log, range, { verifyCrc: true }, (batch) => {
     if (chain === undefined) {
-      if (place.lastOffset !== undefined && batch.lastOffset !== place.lastOffset) return indexLies;
-      epochs.truncateFromEnd(place.position === 0 ? segment.baseOffset : batch.baseOffset);
-      const rules = { allowsGaps, epochAt: () => -1 };
-      chain = new BatchChain(rules, place.position === 0 ? segment.baseOffset : batch.baseOffset);
+      const firstOffset = place.position === 0 ? segment.baseOffset : batch.baseOffset;
+      epochs.truncateFromEnd(firstOffset);
+      chain = new BatchChain({ allowsGaps, epochAt: () => -1 }, firstOffset);
     }
     const problem = chain.add(batch) ?? noteEpoch(epochs, batch);
     if (problem !== undefined) return problem;
-    if (batch.lastOffset - segment.baseOffset > largestRelative) return `offset ${batch.lastOffset}, too far from the segment's first`;
+    const relative = batch.lastOffset - segment.baseOffset;
+    if (relative > largestRelative) return `a batch that ends ${relative} offsets after the segment's first`;
     segment.note(batch);
     return undefined;
   });
-  // The entry promised a batch, and there is not even one.
-  if (chain === undefined && place.position > 0) return { position: place.position, problem: indexLies };
-  return end;
 }

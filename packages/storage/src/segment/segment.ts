@@ -13,10 +13,10 @@
  */
 import { assert, type FileSystem, type Logger } from '@millrace/base';
 import type { BatchView } from '@millrace/record';
+import { temporarySuffix } from '../atomic-file.js';
 import { type FilePool, PooledFile } from '../file-pool.js';
 import { corruptLog, isOutOfHandles } from '../storage-errors.js';
 import { writeFully } from '../write-fully.js';
-import { offsetIndexLayout } from './offset-index.js';
 import { scanBatches, stop } from './scan-batches.js';
 import {
   logSuffix,
@@ -25,8 +25,7 @@ import {
   timeIndexSuffix,
   transactionIndexSuffix,
 } from './segment-name.js';
-import { SparseIndex } from './sparse-index.js';
-import { timeIndexLayout } from './time-index.js';
+import { SegmentIndexes } from './segment-indexes.js';
 
 export interface SegmentContext {
   readonly files: FileSystem;
@@ -52,22 +51,14 @@ export interface SegmentPlace {
 export class Segment {
   readonly baseOffset: number;
   readonly log: PooledFile;
-  readonly offsetIndex: SparseIndex;
-  readonly timeIndex: SparseIndex;
   readonly #context: SegmentContext;
+  #indexes: SegmentIndexes;
   #sizeBytes = 0;
   #nextOffset: number;
-  #maxTimestamp = -1;
-  /** Last offset of the first batch that has `#maxTimestamp`. */
-  #maxTimestampOffset = -1;
-  /** Position of the batch that the last entry of the offset index points at. */
-  #indexedPosition = 0;
-  /** Whether the last entry of the time index was found to agree with the log, or was written by us. */
-  #isTimeIndexChecked = true;
-  /** False while the largest timestamp is still to be read from the time index. */
-  #areCountsLoaded = true;
   /** Whether nothing is appended any more. */
   #isSealed = false;
+  /** Whether the last entry of the time index was found to agree with the log, or was written by us. */
+  #isTimeIndexChecked = true;
   #rebuilding: Promise<void> | undefined;
   /** Whether bytes were written that no finished sync covers. */
   isDirty = false;
@@ -83,21 +74,7 @@ export class Segment {
     this.baseOffset = baseOffset;
     this.#nextOffset = baseOffset;
     this.log = log;
-    const { filePool, logger, maxIndexBytes: maxBytes } = context;
-    this.offsetIndex = new SparseIndex({
-      layout: offsetIndexLayout,
-      filePool,
-      logger,
-      path: this.path(offsetIndexSuffix),
-      maxBytes,
-    });
-    this.timeIndex = new SparseIndex({
-      layout: timeIndexLayout,
-      filePool,
-      logger,
-      path: this.path(timeIndexSuffix),
-      maxBytes,
-    });
+    this.#indexes = this.#openIndexes('');
   }
 
   /** A new, empty segment; its directory entry is not synced. */
@@ -128,14 +105,13 @@ export class Segment {
     return this.#sizeBytes === 0;
   }
 
-  /** As the time index says, unchecked: enough to choose by, not to delete by. */
-  get claimedLargestTimestamp(): number {
-    if (!this.#areCountsLoaded) this.#loadCounts();
-    return this.#maxTimestamp;
+  get areIndexesFull(): boolean {
+    return this.#indexes.isFull;
   }
 
-  get areIndexesFull(): boolean {
-    return this.offsetIndex.isFull || this.timeIndex.isFull;
+  /** As the time index says, unchecked: enough to choose by, not to delete by. -1 when there is none. */
+  get claimedLargestTimestamp(): number {
+    return this.#indexes.largestTimestamp.timestampMs;
   }
 
   path(suffix: string): string {
@@ -151,7 +127,7 @@ export class Segment {
    * Writes whole batches at the end. All or nothing: when the write fails, what was written of it is cut off again,
    * and the error of the write is thrown; `onTornTail` is called when even that fails.
    */
-  write(bytes: Uint8Array, onTornTail: (cause: unknown) => void): number {
+  write(bytes: Uint8Array, onTornTail: (cause: unknown) => void): void {
     const position = this.#sizeBytes;
     try {
       writeFully(this.log, bytes, 0, bytes.length, position);
@@ -166,7 +142,6 @@ export class Segment {
       throw error;
     }
     this.isDirty = true;
-    return position;
   }
 
   /** Counts a batch that lies at the end of what counted so far, and indexes it when it is time. */
@@ -174,7 +149,7 @@ export class Segment {
     const position = this.#sizeBytes;
     const { lastOffset, maxTimestamp } = batch;
     assert(lastOffset >= this.#nextOffset, `offsets ascend: ${lastOffset} after ${this.#nextOffset} in ${this.log.path}`);
-    this.#index(lastOffset, maxTimestamp, position);
+    this.#indexes.note(lastOffset - this.baseOffset, maxTimestamp, position, this.#context.indexIntervalBytes());
     this.#sizeBytes = position + batch.sizeBytes;
     this.#nextOffset = lastOffset + 1;
   }
@@ -182,20 +157,12 @@ export class Segment {
   /** No more is appended: completes the indexes and writes them. */
   seal(): void {
     this.#isSealed = true;
-    this.#indexMaxTimestamp();
-    this.flushIndexes();
+    this.#indexes.complete();
   }
 
-  flushIndexes(): void {
-    this.offsetIndex.flush();
-    this.timeIndex.flush();
-  }
-
-  /** Makes both indexes durable, as far as they go. */
-  async syncIndexes(): Promise<boolean> {
-    const offsets = await this.offsetIndex.sync();
-    const times = await this.timeIndex.sync();
-    return offsets && times;
+  /** Makes both indexes durable. False when there was no room to write them. */
+  syncIndexes(): Promise<boolean> {
+    return this.#indexes.sync();
   }
 
   /**
@@ -205,12 +172,19 @@ export class Segment {
   adopt(nextOffset: number): boolean {
     this.#nextOffset = nextOffset;
     this.#isSealed = true;
-    this.#areCountsLoaded = false;
+    this.#isTimeIndexChecked = false;
     const { files } = this.#context;
     const offsets = files.stat(this.path(offsetIndexSuffix));
     const times = files.stat(this.path(timeIndexSuffix));
-    if (offsets === undefined || times === undefined) return false;
-    return this.offsetIndex.load(offsets.sizeBytes) && this.timeIndex.load(times.sizeBytes);
+    return offsets !== undefined && times !== undefined && this.#indexes.load(offsets.sizeBytes, times.sizeBytes);
+  }
+
+  /** Whether what `adopt` took over is in order. Reads both indexes from end to end. */
+  areIndexesInOrder(): boolean {
+    const { offsets, times } = this.#indexes;
+    return (
+      offsets.isInOrder(maxRelative, this.log.sizeBytes() - 1) && times.isInOrder(Number.MAX_SAFE_INTEGER, maxRelative)
+    );
   }
 
   /**
@@ -218,16 +192,29 @@ export class Segment {
    * that batch begins: a scan from there, calling `note` for each batch, makes the rest anew.
    */
   rewindTo(offset: number): SegmentPlace {
+    this.#indexes.rewindTo(offset - this.baseOffset);
     this.#isSealed = false;
-    this.offsetIndex.truncateKeys(offset - this.baseOffset);
-    const last = this.offsetIndex.last;
-    // The entry itself was made at the batch it points at; times of that batch are already in.
-    this.timeIndex.truncateValues(last === undefined ? 0 : last.key + 1);
-    this.#loadCounts();
+    this.#isTimeIndexChecked = false;
+    const { last } = this.#indexes.offsets;
     this.#sizeBytes = last?.value ?? 0;
+    if (last === undefined) {
+      this.#nextOffset = this.baseOffset;
+      return { position: 0, lastOffset: undefined };
+    }
     // The batch at the entry is noted again: the segment ends before it.
-    this.#nextOffset = last === undefined ? this.baseOffset : Math.min(this.baseOffset + last.key, offset);
-    return { position: this.#sizeBytes, lastOffset: last === undefined ? undefined : this.baseOffset + last.key };
+    const lastOffset = this.baseOffset + last.key;
+    this.#nextOffset = Math.min(lastOffset, offset);
+    return { position: last.value, lastOffset };
+  }
+
+  /** Begins anew, as if nothing counted: for a scan from the start. */
+  restart(): SegmentPlace {
+    this.#indexes.clear();
+    this.#isSealed = false;
+    this.#isTimeIndexChecked = true;
+    this.#sizeBytes = 0;
+    this.#nextOffset = this.baseOffset;
+    return { position: 0, lastOffset: undefined };
   }
 
   /** Cuts the log file off at the end of what counts. */
@@ -238,25 +225,21 @@ export class Segment {
 
   /** Where to begin looking for an offset of this segment. Undefined when the index is damaged. */
   async placeOf(offset: number): Promise<SegmentPlace | undefined> {
-    const floor = await this.offsetIndex.floor(offset - this.baseOffset);
+    const floor = await this.#indexes.offsets.floor(offset - this.baseOffset);
     if (floor.isDamaged) return undefined;
     if (floor.entry === undefined) return { position: 0, lastOffset: undefined };
     return { position: floor.entry.value, lastOffset: this.baseOffset + floor.entry.key };
   }
 
-  /**
-   * The largest timestamp of the segment's batches and the last offset of the first batch that has it, checked
-   * against the log: retention deletes by it.
-   */
-  async largestTimestamp(): Promise<{ readonly timestampMs: number; readonly offset: number }> {
-    if (!this.#areCountsLoaded) this.#loadCounts();
+  /** The largest timestamp of the segment's batches, checked against the log: retention deletes by it. -1: none. */
+  async largestTimestamp(): Promise<number> {
     if (!(await this.isTimeIndexTrue())) await this.rebuildIndexes();
-    return { timestampMs: this.#maxTimestamp, offset: this.#maxTimestampOffset };
+    return this.claimedLargestTimestamp;
   }
 
   /** Whether the last entry of the time index agrees with the log; asked once. */
   async isTimeIndexTrue(): Promise<boolean> {
-    const { last, count } = this.timeIndex;
+    const { last, count } = this.#indexes.times;
     if (this.#isTimeIndexChecked || count === 0) return true;
     if (last === undefined) return false;
     this.#isTimeIndexChecked = await this.#isInLog(last.key, this.baseOffset + last.value);
@@ -270,15 +253,16 @@ export class Segment {
    * itself damaged, the one before it is not, and the order of the two was checked.
    */
   async placeOfTimestamp(timestampMs: number): Promise<SegmentPlace | undefined> {
-    const floor = await this.timeIndex.floor(timestampMs);
+    const floor = await this.#indexes.times.floor(timestampMs);
     if (floor.isDamaged) return undefined;
     if (floor.previous === undefined) return { position: 0, lastOffset: undefined };
     return this.placeOf(this.baseOffset + floor.previous.value);
   }
 
   /**
-   * Makes both indexes anew from the log, of a segment that is not the active one. Reads go on meanwhile: they find
-   * less in the indexes, and look for longer.
+   * Makes both indexes anew from the log, of a segment that is not the active one. The old ones are in use until the
+   * new ones are durable and take their names: after a crash there is no telling an index that was half written from
+   * a whole one.
    */
   rebuildIndexes(): Promise<void> {
     assert(this.#isSealed, 'only the indexes of a closed segment are made anew');
@@ -295,29 +279,19 @@ export class Segment {
   async renewIndexes(): Promise<void> {
     if (this.#isSealed) return this.rebuildIndexes();
     this.#context.logger.warn('an index of the active segment was damaged', { path: this.log.path });
-    this.offsetIndex.clear();
-    this.timeIndex.clear();
-    this.#indexedPosition = this.#sizeBytes;
-  }
-
-  /** Begins anew, as if nothing counted: for a scan from the start. */
-  restart(): void {
-    this.#isSealed = false;
-    this.#resetIndexes();
-    this.#sizeBytes = 0;
-    this.#nextOffset = this.baseOffset;
+    this.#indexes.beginAt(this.#sizeBytes);
   }
 
   close(): void {
     this.log.close();
-    this.offsetIndex.close();
-    this.timeIndex.close();
+    this.#indexes.close();
   }
 
   /** Removes the files. Reads in flight end well. */
   remove(): void {
     this.isRemoved = true;
-    this.close();
+    this.log.close();
+    this.#indexes.close();
     const { files } = this.#context;
     // The log goes first: without it the others mean nothing, while indexes that are missing cost a scan.
     for (const suffix of [logSuffix, offsetIndexSuffix, timeIndexSuffix, transactionIndexSuffix]) {
@@ -326,54 +300,38 @@ export class Segment {
     }
   }
 
-  #index(lastOffset: number, maxTimestamp: number, position: number): void {
-    if (maxTimestamp > this.#maxTimestamp) {
-      this.#maxTimestamp = maxTimestamp;
-      this.#maxTimestampOffset = lastOffset;
-    }
-    if (position - this.#indexedPosition <= this.#context.indexIntervalBytes()) return;
-    this.offsetIndex.append(lastOffset - this.baseOffset, position);
-    this.#indexMaxTimestamp();
-    this.#indexedPosition = position;
-  }
-
   async #rebuild(): Promise<void> {
     this.#context.logger.warn('making the indexes of a segment anew', { path: this.log.path });
-    this.#resetIndexes();
+    const indexes = this.#openIndexes(temporarySuffix);
+    indexes.clear();
     let expected = this.baseOffset;
+    const intervalBytes = this.#context.indexIntervalBytes();
     const range = { from: 0, to: this.#sizeBytes };
     const end = await scanBatches(this.log, range, { verifyCrc: true }, (batch, position) => {
-      if (batch.baseOffset < expected || batch.lastOffset >= this.#nextOffset) return `offset ${batch.baseOffset}`;
-      expected = batch.nextOffset;
-      this.#index(batch.lastOffset, batch.maxTimestamp, position);
+      const { baseOffset, lastOffset, maxTimestamp } = batch;
+      if (baseOffset < expected || lastOffset >= this.#nextOffset) return `a batch at offset ${baseOffset} where ${expected} is next`;
+      expected = lastOffset + 1;
+      indexes.note(lastOffset - this.baseOffset, maxTimestamp, position, intervalBytes);
       return undefined;
     });
     if (end.problem !== undefined) throw corruptLog(this.log.path, end.position, end.problem);
-    this.seal();
-  }
-
-  #loadCounts(): void {
-    const time = this.timeIndex.last;
-    this.#maxTimestamp = time?.key ?? -1;
-    this.#maxTimestampOffset = time === undefined ? -1 : this.baseOffset + time.value;
-    this.#indexedPosition = this.offsetIndex.last?.value ?? 0;
-    this.#isTimeIndexChecked = this.timeIndex.count === 0;
-    this.#areCountsLoaded = true;
-  }
-
-  #resetIndexes(): void {
-    this.#areCountsLoaded = true;
-    this.offsetIndex.clear();
-    this.timeIndex.clear();
-    this.#indexedPosition = 0;
-    this.#maxTimestamp = -1;
-    this.#maxTimestampOffset = -1;
+    indexes.complete();
+    // Without room on the disk they stay in memory, and are made anew once more when the log is opened again.
+    if (await indexes.sync()) {
+      indexes.offsets.rename(this.path(offsetIndexSuffix));
+      indexes.times.rename(this.path(timeIndexSuffix));
+      await this.#context.files.syncDirectory(this.#context.directory);
+    }
+    this.#indexes.close();
+    this.#indexes = indexes;
     this.#isTimeIndexChecked = true;
   }
 
-  #indexMaxTimestamp(): void {
-    if (this.#maxTimestamp <= (this.timeIndex.last?.key ?? -1)) return;
-    this.timeIndex.append(this.#maxTimestamp, this.#maxTimestampOffset - this.baseOffset);
+  #openIndexes(suffix: string): SegmentIndexes {
+    const { filePool, logger, maxIndexBytes } = this.#context;
+    const offsetIndexPath = this.path(offsetIndexSuffix) + suffix;
+    const timeIndexPath = this.path(timeIndexSuffix) + suffix;
+    return new SegmentIndexes({ filePool, logger, maxIndexBytes, offsetIndexPath, timeIndexPath });
   }
 
   /** Whether a batch of the log ends at this offset and has this timestamp. */

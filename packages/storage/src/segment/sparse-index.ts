@@ -53,7 +53,7 @@ export class SparseIndex {
   readonly #layout: IndexLayout;
   readonly #filePool: FilePool;
   readonly #logger: Logger;
-  readonly #path: string;
+  #path: string;
   readonly #maxEntries: number;
   /** Opened when it is first used: a segment that never gets an entry written needs no file yet. */
   #file: PooledFile | undefined;
@@ -189,6 +189,12 @@ export class SparseIndex {
 
   clear(): void {
     this.#keep(0);
+  }
+
+  /** Moves the file; the entries stay. */
+  rename(to: string): void {
+    this.#opened().rename(to);
+    this.#path = to;
   }
 
   close(): void {

@@ -141,6 +141,7 @@ export function decode(bytes: Uint8Array): ReadRecord[] {
 export interface TestBatch {
   readonly values: readonly string[];
   readonly timestampsMs?: readonly number[];
+  readonly keys?: readonly string[];
   readonly compression?: Compression;
   readonly producer?: { readonly id: number; readonly epoch: number; readonly sequence: number };
 }
@@ -148,7 +149,8 @@ export interface TestBatch {
 export function batchOf(batch: TestBatch): Uint8Array {
   const records = batch.values.map((value, index) => {
     const timestampMs = batch.timestampsMs?.[index];
-    return timestampMs === undefined ? { key: null, value } : { key: null, value, timestampMs };
+    const key = batch.keys?.[index] ?? null;
+    return timestampMs === undefined ? { key, value } : { key, value, timestampMs };
   });
   const { compression = 'none', producer } = batch;
   if (producer === undefined) return encodeBatch(records, { compression });
@@ -157,5 +159,5 @@ export function batchOf(batch: TestBatch): Uint8Array {
 }
 
 export function appendValues(log: PartitionLog, values: readonly string[], leaderEpoch = 0): number {
-  return log.append(batchOf({ values }), { origin: 'client', leaderEpoch }).baseOffset;
+  return log.append(batchOf({ values, keys: values }), { origin: 'client', leaderEpoch }).baseOffset;
 }
