@@ -16,6 +16,8 @@ export interface Generation {
 }
 
 export class FlushTracker {
+  /** Set while a record of an older generation is put into a batch. */
+  #placing: Generation | undefined;
   #generations: Generation[] = [{ unresolved: 0, waiters: [] }];
 
   /** Somebody waits for room in the buffer. Moved by the producer. */
@@ -26,8 +28,22 @@ export class FlushTracker {
     return this.isRoomWanted || this.#generations.length > 1;
   }
 
+  /** What records belong to that are accepted now. */
   get current(): Generation {
-    return this.#generations.at(-1) as Generation;
+    return this.#placing ?? (this.#generations.at(-1) as Generation);
+  }
+
+  /**
+   * Runs `action` for records that came in earlier and had no batch yet: a flush since then must wait for the batches
+   * that begin with them.
+   */
+  within<Result>(generation: Generation, action: () => Result): Result {
+    this.#placing = generation;
+    try {
+      return action();
+    } finally {
+      this.#placing = undefined;
+    }
   }
 
   accept(generation: Generation): void {
@@ -42,7 +58,7 @@ export class FlushTracker {
 
   flush(): Promise<void> {
     const waiter = completion();
-    this.current.waiters.push(waiter);
+    this.#generations.at(-1)?.waiters.push(waiter);
     this.#generations.push({ unresolved: 0, waiters: [] });
     this.#settle();
     return waiter.promise;

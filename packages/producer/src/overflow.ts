@@ -5,14 +5,20 @@
 import { BoundedQueue, type MillraceError } from '@millrace/base';
 import { BatchSend } from './batch-send.js';
 import type { Delivery } from './delivery.js';
+import type { FlushTracker, Generation } from './flush-tracker.js';
 import type { BatchRecord } from './producer-record.js';
 
-export interface OverflowItem<Key, Value> {
+export interface OverflowSend<Key, Value> {
   readonly topic: string;
   readonly records: readonly BatchRecord<Key, Value>[];
+  readonly sink: Delivery | BatchSend;
+}
+
+interface Item<Key, Value> extends OverflowSend<Key, Value> {
   /** The first record that has not been accepted yet. */
   index: number;
-  readonly sink: Delivery | BatchSend;
+  /** The flush that waits for it, as for one more record. */
+  readonly generation: Generation;
 }
 
 /** Returns false when there is no room for the record now. */
@@ -26,29 +32,33 @@ export type Accept<Key, Value> = (
 const maxItems = 1_000_000;
 
 export class Overflow<Key, Value> {
-  readonly #queue: BoundedQueue<OverflowItem<Key, Value>>;
+  readonly #flushes: FlushTracker;
+  readonly #queue: BoundedQueue<Item<Key, Value>>;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, flushes: FlushTracker) {
     this.#queue = new BoundedQueue({ maxItems, maxBytes });
+    this.#flushes = flushes;
   }
 
   get isEmpty(): boolean {
     return this.#queue.length === 0;
   }
 
-  offer(item: OverflowItem<Key, Value>, sizeBytes: number): boolean {
-    return this.#queue.offer(item, sizeBytes);
+  offer(send: OverflowSend<Key, Value>, sizeBytes: number): boolean {
+    const generation = this.#flushes.current;
+    if (!this.#queue.offer({ ...send, index: 0, generation }, sizeBytes)) return false;
+    this.#flushes.accept(generation);
+    return true;
   }
 
   /** Accepts records in order until there is no room for one. */
   drain(accept: Accept<Key, Value>): void {
     for (let item = this.#queue.peek(); item !== undefined; item = this.#queue.peek()) {
-      while (item.index < item.records.length) {
-        if (!accept(item.topic, item.records[item.index] as BatchRecord<Key, Value>, item.sink)) return;
-        item.index += 1;
-      }
+      const { generation, sink } = item;
+      if (!this.#flushes.within(generation, () => drainOne(item, accept))) return;
       this.#queue.take();
-      if (item.sink instanceof BatchSend) item.sink.complete();
+      if (sink instanceof BatchSend) sink.complete();
+      this.#flushes.resolved(generation, 1);
     }
   }
 
@@ -61,6 +71,14 @@ export class Overflow<Key, Value> {
       } else {
         fail(item.sink, error);
       }
+      this.#flushes.resolved(item.generation, 1);
     }
   }
+}
+
+function drainOne<Key, Value>(item: Item<Key, Value>, accept: Accept<Key, Value>): boolean {
+  for (; item.index < item.records.length; item.index += 1) {
+    if (!accept(item.topic, item.records[item.index] as BatchRecord<Key, Value>, item.sink)) return false;
+  }
+  return true;
 }

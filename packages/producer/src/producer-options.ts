@@ -74,7 +74,7 @@ const mib = 1024 * 1024;
 
 export function producerSettings(options: Omit<ProducerOptions, 'serializeKey' | 'serializeValue'>): ProducerSettings {
   const acks = options.acks ?? 'all';
-  if (acks !== 'all' && acks !== 1 && acks !== 0) throw invalid('acks', acks, "'all', 1 or 0");
+  if (!allowedAcks.includes(acks)) throw invalid('acks', acks, "'all', 1 or 0");
   const idempotent = options.idempotent ?? acks === 'all';
   if (idempotent && acks !== 'all') throw invalid('idempotent', true, "false unless acks is 'all'");
   const maxInFlight = idempotent ? maxIdempotentInFlight : 64;
@@ -102,6 +102,8 @@ export function producerSettings(options: Omit<ProducerOptions, 'serializeKey' |
   return settings;
 }
 
+// Programs without types may pass anything.
+const allowedAcks: readonly unknown[] = ['all', 1, 0];
 const compressions: readonly string[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 
 function number(name: string, value: number, lowest: number, highest: number): number {

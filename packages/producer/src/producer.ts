@@ -63,7 +63,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
     const { clock, random } = this.#environment;
     this.#partitioner = partitionerOf(options.partitioner, this.#environment);
     this.#accumulator = new Accumulator(settings, clock, this.#flushes);
-    this.#overflow = new Overflow(settings.bufferMemoryBytes);
+    this.#overflow = new Overflow(settings.bufferMemoryBytes, this.#flushes);
     this.#unobserved = new UnobservedFailures(options.onError);
     const backoff = { initialMs: settings.retryBackoffMs, maxMs: settings.retryBackoffMaxMs, jitter: 0.2 };
     const retries = random.stream('producer.retries');
@@ -112,8 +112,9 @@ export class Producer<Key = Bytes, Value = Bytes> {
     try {
       this.#assertOpen();
       if (this.#overflow.isEmpty && this.#accept(record.topic, record, delivery)) return delivery;
-      const item = { topic: record.topic, records: [record], index: 0, sink: delivery };
-      if (this.#overflow.offer(item, this.#sizeOf(record))) return delivery;
+      if (this.#overflow.offer({ topic: record.topic, records: [record], sink: delivery }, this.#sizeOf(record))) {
+        return delivery;
+      }
       throw new MillraceError(
         'BUFFER_EXHAUSTED',
         `The producer holds ${this.#accumulator.usedBytes} bytes and as much again is waiting to come in ` +
@@ -137,9 +138,10 @@ export class Producer<Key = Bytes, Value = Bytes> {
     const send = new BatchSend();
     try {
       this.#assertOpen();
-      const item = { topic: batch.topic, records: batch.records, index: 0, sink: send };
       // The records are the caller's already: they cost no memory here until they are accepted.
-      if (!this.#overflow.offer(item, 0)) throw new MillraceError('BUFFER_EXHAUSTED', 'Too many sends are waiting.');
+      if (!this.#overflow.offer({ ...batch, sink: send }, 0)) {
+        throw new MillraceError('BUFFER_EXHAUSTED', 'Too many sends are waiting.', { retriable: true });
+      }
       this.#drainOverflow();
     } catch (error) {
       this.#recordsFailed += batch.records.length;
@@ -271,22 +273,25 @@ export class Producer<Key = Bytes, Value = Bytes> {
 
   #placeWaiting(topic: TopicBuffer, records: readonly WaitingRecord[]): void {
     for (const record of records) {
-      const { key, value, sink, generation } = record;
       this.#accumulator.unreserve(record.sizeBytes);
-      try {
-        const partition = record.partition ?? this.#partitioner(topic, key, value);
-        const buffer = topic.buffer(partition);
-        if (buffer === undefined) throw noPartition(topic, partition);
-        const batch = this.#accumulator.append(buffer, key, value, record.headers, record.timestampMs);
-        placeSink(sink, batch);
-        if (sink instanceof BatchSend) sink.forget();
-        this.#core.activate(buffer.window);
-      } catch (error) {
-        this.#failed(topic.name, sink, asMillraceError(error));
-      }
-      this.#flushes.resolved(generation, 1);
+      this.#flushes.within(record.generation, () => this.#placeOne(topic, record));
+      this.#flushes.resolved(record.generation, 1);
     }
     this.#wake();
+  }
+
+  #placeOne(topic: TopicBuffer, { key, value, headers, partition, timestampMs, sink }: WaitingRecord): void {
+    try {
+      const chosen = partition ?? this.#partitioner(topic, key, value);
+      const buffer = topic.buffer(chosen);
+      if (buffer === undefined) throw noPartition(topic, chosen);
+      const batch = this.#accumulator.append(buffer, key, value, headers, timestampMs);
+      placeSink(sink, batch);
+      if (sink instanceof BatchSend) sink.forget();
+      this.#core.activate(buffer.window);
+    } catch (error) {
+      this.#failed(topic.name, sink, asMillraceError(error));
+    }
   }
 
   #failWaiting(topic: string, records: readonly WaitingRecord[], error: MillraceError): void {

@@ -154,7 +154,7 @@ export class Sender {
     const { client, core, backoff, random } = this.#options;
     const { signal } = this.#closing;
     const body = { transactionalId: null, transactionTimeoutMs: 0, producerId: -1, producerEpoch: -1 };
-    for (let attempt = 1; !signal.aborted; attempt += 1) {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         const reply = await client.call('any', initProducerIdApi, body, [], { signal });
         const error = errorFromWire(reply.body, 'InitProducerId');
@@ -168,7 +168,11 @@ export class Sender {
           this.#deliver();
           return;
         }
-        await sleep(client.environment.clock, backoffMs(attempt, backoff, random), signal).catch(() => undefined);
+        try {
+          await sleep(client.environment.clock, backoffMs(attempt, backoff, random), signal);
+        } catch {
+          return; // The producer was closed.
+        }
       }
     }
   }
