@@ -41,7 +41,7 @@ export class DelaysByOrigin {
         pc.bold(text),
       ),
       colAligns: ['left', 'right', 'right', 'right', 'right', 'left'],
-      style: { head: [], border: ['gray'] },
+      style: { head: [], border: [], compact: true },
     });
     const busiest = [...this.#origins].sort(([, a], [, b]) => b.flights - a.flights).slice(0, rowsShown);
     for (const [name, origin] of busiest) {

@@ -3,11 +3,11 @@
  * and checks the log's promise.
  */
 import { errorCode } from '@millrace/base';
-import { MultiBar, type SingleBar } from 'cli-progress';
 import { type Admin, Consumer, Producer } from 'millrace';
 import pc from 'picocolors';
 import { DelaysByOrigin } from './delays.js';
 import { type Flight, readFlights } from './flights.js';
+import { StreamBars } from './stream-bars.js';
 import { StreamCheck } from './stream-check.js';
 
 const topic = 'flights';
@@ -23,17 +23,7 @@ export interface StreamOptions {
 /** Whether every flight came back once and in order for its origin. */
 export async function streamFlights({ bootstrap, admin, flights, signal }: StreamOptions): Promise<boolean> {
   await createTopic(admin);
-  const bars = new MultiBar({
-    format: '{title} {bar} {percentage}% | {value} of {total} flights | {speed}/s',
-    barCompleteChar: '\u2588',
-    barIncompleteChar: '\u2591',
-    hideCursor: true,
-    clearOnComplete: false,
-    noTTYOutput: false,
-    stream: process.stderr,
-  });
-  const producedBar = bars.create(flights, 0, { title: 'produced', speed: '-' });
-  const consumedBar = bars.create(flights, 0, { title: 'consumed', speed: '-' });
+  const bars = new StreamBars(flights);
 
   const delays = new DelaysByOrigin();
   const check = new StreamCheck(flights);
@@ -41,8 +31,8 @@ export async function streamFlights({ bootstrap, admin, flights, signal }: Strea
   // The consumer has to stand at the end before the first flight of this run is written.
   await consumer.endOffsets();
   const startedMs = performance.now();
-  const consuming = consume({ consumer, delays, check, flights, bar: consumedBar, signal });
-  const bytes = await produce({ bootstrap, flights, bar: producedBar, signal });
+  const consuming = consume({ consumer, delays, check, flights, bars, signal });
+  const bytes = await produce({ bootstrap, flights, bars, signal });
   await consuming;
   const seconds = (performance.now() - startedMs) / 1000;
   bars.stop();
@@ -68,13 +58,12 @@ async function createTopic(admin: Admin): Promise<void> {
 interface ProduceOptions {
   readonly bootstrap: string;
   readonly flights: number;
-  readonly bar: SingleBar;
+  readonly bars: StreamBars;
   readonly signal: AbortSignal;
 }
 
-async function produce({ bootstrap, flights, bar, signal }: ProduceOptions): Promise<number> {
+async function produce({ bootstrap, flights, bars, signal }: ProduceOptions): Promise<number> {
   await using producer = new Producer({ bootstrap, compression: 'lz4' });
-  const speed = new Speed();
   let bytes = 0;
   let acknowledged = 0;
   for await (const chunk of readFlights(flights)) {
@@ -86,7 +75,7 @@ async function produce({ bootstrap, flights, bar, signal }: ProduceOptions): Pro
       while (!producer.enqueue(record, () => (acknowledged += 1))) await producer.ready({ signal });
     }
     await producer.flush({ signal });
-    bar.update(acknowledged, { speed: speed.of(acknowledged) });
+    bars.produced(acknowledged);
   }
   return bytes;
 }
@@ -96,28 +85,19 @@ interface ConsumeOptions {
   readonly delays: DelaysByOrigin;
   readonly check: StreamCheck;
   readonly flights: number;
-  readonly bar: SingleBar;
+  readonly bars: StreamBars;
   readonly signal: AbortSignal;
 }
 
-async function consume({ consumer, delays, check, flights, bar, signal }: ConsumeOptions): Promise<void> {
-  const speed = new Speed();
+async function consume({ consumer, delays, check, flights, bars, signal }: ConsumeOptions): Promise<void> {
   for await (const batch of consumer.batches({ signal })) {
     for (const record of batch) {
       const flight = JSON.parse(text(record.value)) as Flight;
       check.add(flight, text(record.key));
       delays.add(flight);
     }
-    bar.update(check.received, { speed: speed.of(check.received) });
+    bars.consumed(check.received);
     if (check.received >= flights) return;
-  }
-}
-
-class Speed {
-  readonly #startedMs = performance.now();
-
-  of(done: number): string {
-    return count(Math.round(done / Math.max(0.001, (performance.now() - this.#startedMs) / 1000)));
   }
 }
 
