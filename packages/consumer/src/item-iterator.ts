@@ -30,7 +30,7 @@ export class ItemIterator<Item> implements AsyncIterableIterator<Item> {
 
   next(): Promise<IteratorResult<Item, undefined>> {
     try {
-      if (this.#signal?.aborted !== true && !this.#isEnded) {
+      if (this.#signal?.aborted !== true && !this.#isEnded && !this.#source.isOver()) {
         const value = this.#source.take();
         if (value !== undefined) return Promise.resolve({ done: false, value });
       }
