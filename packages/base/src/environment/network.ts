@@ -39,16 +39,17 @@ export interface Socket {
   /**
    * Queues bytes to send. The buffer belongs to the socket until the bytes have left: do not change it before
    * `bufferedBytes` has fallen to 0 or the socket closed. Writes of one event-loop turn are sent together.
-   * Returns false when more than the high-water mark is queued: stop and wait for `onDrain`.
+   * Returns false when more than the high-water mark is queued: stop and wait for `onDrain`. After `end`, `destroy` or
+   * the close, bytes are dropped and true is returned: there is no drain to wait for, only `onClose`.
    */
   write(bytes: Uint8Array): boolean;
   readonly bufferedBytes: number;
   /** Stops `onData` until `resume`: back pressure that reaches the peer. */
   pause(): void;
   resume(): void;
-  /** Sends what is queued, then closes. */
+  /** Sends what is queued, then closes; what the peer still sends is dropped. The peer's end of stream ends this side too. */
   end(): void;
-  /** Closes at once and drops what is queued. */
+  /** Closes at once and drops what is queued; `error` comes back in `onClose`. */
   destroy(error?: Error): void;
 }
 

@@ -33,7 +33,13 @@ export class NodeNetwork implements Network {
 
   listen(address: Address, onConnection: (socket: Socket) => void): Promise<Listener> {
     const server = createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveInitialDelayMs, pauseOnConnect: true },
+      {
+        allowHalfOpen: true,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: keepAliveInitialDelayMs,
+        pauseOnConnect: true,
+      },
       (accepted) => {
         const socket = this.#accept(accepted);
         onConnection(socket);
@@ -62,6 +68,7 @@ export class NodeNetwork implements Network {
       const raw = connect({
         host: address.host,
         port: address.port,
+        allowHalfOpen: true,
         noDelay: true,
         keepAlive: true,
         keepAliveInitialDelay: keepAliveInitialDelayMs,
@@ -99,12 +106,15 @@ export class NodeNetwork implements Network {
     const takesBuffer = typeof handle === 'object' && handle !== null && 'useUserBuffer' in handle;
     if (!takesBuffer) {
       const socket = new NodeSocket(accepted, this.#highWaterMarkBytes);
-      accepted.on('data', (chunk) => socket.receive(chunk));
+      accepted.on('data', (chunk) => {
+        socket.receive(chunk);
+      });
+      accepted.resume();
       return socket;
     }
     holder._handle = null;
     const reader = this.#reader();
-    const raw = new RawSocket({ handle, onread: reader.onread } as object);
+    const raw = new RawSocket({ handle, allowHalfOpen: true, onread: reader.onread } as object);
     reader.socket = new NodeSocket(raw, this.#highWaterMarkBytes);
     return reader.socket;
   }

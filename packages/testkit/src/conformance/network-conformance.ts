@@ -153,6 +153,23 @@ export function networkConformance(name: string, create: () => NetworkFixture): 
     );
 
     test(
+      'an end that meets much queued data closes both ends in order',
+      run(async () => {
+        const { client, server } = await pair();
+        client.socket.pause();
+        for (let count = 0; count < 200; count += 1) server.socket.write(pattern(16, 50_000));
+        client.socket.write(pattern(17, 10));
+        await until(server, () => server.receivedBytes === 10);
+        // Comes while the first lot is still under way.
+        server.socket.write(pattern(18, 50_000));
+        client.socket.end();
+        expect(await server.closed).toBeUndefined();
+        expect(await client.closed).toBeUndefined();
+        expect(server.socket.bufferedBytes).toBe(0);
+      }),
+    );
+
+    test(
       'an end reaches a peer that keeps writing, whole',
       run(async () => {
         const { client, server } = await pair();

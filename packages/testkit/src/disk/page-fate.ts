@@ -12,7 +12,7 @@
 import type { RandomStream } from '@millrace/base';
 import type { Fate } from './crash-policy.js';
 
-export const pageBytes = 4096;
+const pageBytes = 4096;
 const sectorBytes = 512;
 
 export type DataOperation =
