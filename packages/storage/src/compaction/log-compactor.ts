@@ -55,6 +55,8 @@ export interface CompactionResult {
 /** Room for half a million keys. */
 const defaultMemoryBytes = 16 * 1024 * 1024;
 const minMemoryBytes = 64 * 1024;
+/** Read at a time: other work gets its turn after each piece, and a record takes some microseconds. */
+const pieceBytes = 64 * 1024;
 /** A batch that grows beyond this when decompressed is left as it is. */
 const maxDecompressedBytes = 64 * 1024 * 1024;
 
@@ -256,7 +258,7 @@ function addKeys(batch: BatchView, map: OffsetMap): boolean {
 /** Shows each batch until one is answered with `stop`; returns whether none was. */
 async function forEachBatch(segment: Segment, visit: (batch: BatchView) => typeof stop | undefined): Promise<boolean> {
   const range = { from: 0, to: segment.sizeBytes };
-  const end = await scanBatches(segment.log, range, { verifyCrc: true }, visit);
+  const end = await scanBatches(segment.log, range, { verifyCrc: true, pieceBytes }, visit);
   if (end.problem !== undefined) throw corruptLog(segment.log.path, end.position, end.problem);
   return end.position === range.to;
 }

@@ -11,6 +11,7 @@ export interface PartitionName {
 
 const partitionPattern = /^([A-Za-z0-9._-]{1,249})-(0|[1-9]\d{0,9})$/;
 const deletedSuffix = '-delete';
+const deletedPattern = /^[A-Za-z0-9._-]{1,255}\.[A-Za-z0-9_-]{22}-delete$/;
 const nameBytesMax = 255;
 
 export function partitionDirectoryName(name: PartitionName): string {
@@ -31,6 +32,7 @@ export function deletedDirectoryName(name: PartitionName, topicId: string): stri
   return partitionDirectoryName(name).slice(0, nameBytesMax - tail.length) + tail;
 }
 
+/** Strict, for what has such a name is removed: a directory that somebody else named `...-delete` is not ours. */
 export function isDeletedDirectoryName(text: string): boolean {
-  return text.endsWith(deletedSuffix);
+  return deletedPattern.test(text);
 }

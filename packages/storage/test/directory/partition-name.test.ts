@@ -26,6 +26,18 @@ describe('names of partition directories', () => {
     );
   });
 
+  test('a directory that somebody else calls deleted is not taken for ours', () => {
+    for (const name of [
+      'my-delete',
+      'backup.2026-delete',
+      '-delete',
+      `${topicId}-delete`,
+      `orders-1.${topicId}x-delete`,
+    ]) {
+      expect(isDeletedDirectoryName(name)).toBe(false);
+    }
+  });
+
   test('other names are none', () => {
     for (const name of [
       'lost+found',
