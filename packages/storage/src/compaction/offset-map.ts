@@ -10,7 +10,6 @@
  * Two keys with the same 16 bytes would be taken for one. That does not happen by chance, and nobody can make it
  * happen by choosing keys.
  */
-// eslint-disable-next-line no-restricted-imports -- a digest: it reaches nothing outside and draws no randomness
 import { hash } from 'node:crypto';
 import { assert } from '@millrace/base';
 
