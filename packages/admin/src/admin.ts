@@ -3,7 +3,7 @@
  * reasons that may pass, within its time; a failure names the topic or partition it is about.
  */
 import { formatAddress, MillraceError } from '@millrace/base';
-import { ClusterClient, withRetries, type Attempt, type RetryLimit } from '@millrace/client';
+import { ClusterClient, type Attempt, type RetryLimit } from '@millrace/client';
 import {
   createPartitionsApi,
   createTopicsApi,
@@ -30,6 +30,7 @@ import type {
 } from './admin-options.js';
 import { askLeaders } from './ask-leaders.js';
 import { configsOf, describeTopic } from './describe-topic.js';
+import { FinalAnswer, untilAnswered } from './final-answer.js';
 import type { ClusterDescription, CreatedTopic, TopicDescription, TopicSummary } from './topic-description.js';
 
 export class Admin {
@@ -242,7 +243,7 @@ export class Admin {
   }
 
   #retry<Result>(options: CallOptions, attempt: (attempt: Attempt) => Promise<Result>): Promise<Result> {
-    return withRetries(this.#client, this.#limit(options), attempt);
+    return untilAnswered(this.#client, this.#limit(options), attempt);
   }
 }
 
@@ -257,8 +258,7 @@ function timestampOf(at: OffsetQuery): number {
 function throwIfUnknown(entry: { readonly error: number; readonly message: string | null }, context: string): void {
   const error = errorFromWire(entry, context);
   if (error === undefined) return;
-  if (!error.code.startsWith('UNKNOWN_TOPIC')) throw error;
-  throw new MillraceError(error.code, error.message, { cause: error });
+  throw error.code === 'UNKNOWN_TOPIC_OR_PARTITION' ? new FinalAnswer(error) : error;
 }
 
 function refusal(

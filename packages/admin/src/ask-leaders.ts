@@ -2,8 +2,10 @@
  * Asks the leader of each of some partitions, one request to a node, and asks again for those whose leader could not
  * be reached or was another: until all have answered, an error is final, or the time is up.
  */
-import { withRetries, type ClusterClient, type RetryLimit } from '@millrace/client';
+import { MillraceError } from '@millrace/base';
+import type { ClusterClient, RetryLimit } from '@millrace/client';
 import { errorFromWire, protocolError } from '@millrace/protocol';
+import { FinalAnswer, untilAnswered } from './final-answer.js';
 
 export interface PartitionOfTopic {
   readonly topic: string;
@@ -16,6 +18,9 @@ export interface LeaderEntry {
   readonly partition: number;
   readonly leaderEpoch: number;
 }
+
+/** A topic that was just created may not be known everywhere yet. */
+const unknownTopicPatienceMs = 1000;
 
 interface Answer {
   readonly partition: number;
@@ -42,9 +47,14 @@ export async function askLeaders<Item extends PartitionOfTopic, Reply extends An
 ): Promise<Reply[]> {
   const replies = new Map<Item, Reply>();
   const topics = [...new Set(question.items.map(({ topic }) => topic))];
-  await withRetries(client, { ...limit, topics }, async (attempt) => {
+  const { clock } = client.environment;
+  const patientUntilMs = clock.monotonicMs() + unknownTopicPatienceMs;
+  await untilAnswered(client, { ...limit, topics }, async (attempt) => {
     const pending = question.items.filter((item) => !replies.has(item));
-    const byNode = await groupByLeader(client, pending, attempt);
+    const byNode = await groupByLeader(client, pending, attempt).catch((error: unknown) => {
+      const isUnknown = error instanceof MillraceError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION';
+      throw isUnknown && clock.monotonicMs() >= patientUntilMs ? new FinalAnswer(error) : error;
+    });
     const failures = await Promise.all(
       [...byNode].map(async ([node, entries]) => {
         const answers = await question.ask(node, entries, attempt);

@@ -1,5 +1,5 @@
 /** Puts together what three APIs say of a topic: its replicas, its settings, and what its leaders have on disk. */
-import { MillraceError, errorMessage } from '@millrace/base';
+import { errorMessage } from '@millrace/base';
 import type { ClusterClient, RetryLimit } from '@millrace/client';
 import {
   describeConfigsApi,
@@ -10,6 +10,7 @@ import {
   type DescribeConfigsResponse,
   type DescribeLogDirsResponse,
 } from '@millrace/protocol';
+import { FinalAnswer } from './final-answer.js';
 import type { Configs, PartitionDescription, TopicDescription } from './topic-description.js';
 
 type LogDescription = DescribeLogDirsResponse['partitions'][number];
@@ -20,7 +21,7 @@ export async function describeTopic(client: ClusterClient, name: string, limit: 
   if (topic === undefined) throw protocolError('INVALID_RESPONSE', `No description of topic ${name} came.`);
   const error = errorFromWire(topic, `Topic ${name}`);
   // That there is no such topic is the answer; asking again would only delay it.
-  if (error?.code === 'UNKNOWN_TOPIC_OR_PARTITION') throw new MillraceError(error.code, error.message);
+  if (error?.code === 'UNKNOWN_TOPIC_OR_PARTITION') throw new FinalAnswer(error);
   if (error !== undefined) throw error;
   const topicId = topic.topicId ?? '';
   const [configs, logs] = await Promise.all([

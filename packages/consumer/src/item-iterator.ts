@@ -35,7 +35,7 @@ export class ItemIterator<Item> implements AsyncIterableIterator<Item> {
         if (value !== undefined) return Promise.resolve({ done: false, value });
       }
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     return this.#wait();
   }

@@ -68,7 +68,7 @@ export interface ProducerSettings {
 }
 
 /** As many batches of one producer and partition as a broker remembers: with more in flight it could miss a duplicate. */
-export const maxIdempotentInFlight = 5;
+const maxIdempotentInFlight = 5;
 
 const mib = 1024 * 1024;
 

@@ -1,0 +1,385 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Admin } from '@millrace/admin';
+import { Producer } from '@millrace/producer';
+import { startServer, type MillraceServer } from '@millrace/server';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Consumer, type ConsumerOptions, type ConsumerRecord } from '../src/index.js';
+
+let server: MillraceServer;
+let admin: Admin;
+let producer: Producer;
+let directory: string;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'millrace-consumer-'));
+  server = await startServer({ dataDir: directory, client: '127.0.0.1:0' });
+  admin = new Admin({ bootstrap: server.bootstrap });
+  producer = new Producer({ bootstrap: server.bootstrap });
+});
+
+afterAll(async () => {
+  await producer.close();
+  await admin.close();
+  await server.close();
+  rmSync(directory, { recursive: true });
+});
+
+let topics = 0;
+/** A topic with `count` records `v0`, `v1`, ... in each partition, with timestamps 1000, 1001, ... */
+async function topicWith(count: number, partitions = 1): Promise<string> {
+  const topic = `topic-${topics++}`;
+  await admin.createTopic({ name: topic, partitions });
+  for (let partition = 0; partition < partitions; partition++) await add(topic, 0, count, partition);
+  return topic;
+}
+
+async function add(topic: string, from: number, count: number, partition = 0): Promise<void> {
+  if (count === 0) return;
+  const records = Array.from({ length: count }, (_, i) => ({
+    partition,
+    value: `v${from + i}`,
+    timestampMs: 1000 + from + i,
+  }));
+  await producer.sendBatch({ topic, records });
+}
+
+function newConsumer(options: Partial<ConsumerOptions>): Consumer {
+  return new Consumer({ bootstrap: server.bootstrap, ...options });
+}
+
+const timeout = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(10_000) });
+
+async function take(consumer: Consumer, count: number): Promise<ConsumerRecord[]> {
+  const records: ConsumerRecord[] = [];
+  if (count === 0) return records;
+  for await (const record of consumer.records(timeout())) {
+    records.push(record);
+    if (records.length === count) break;
+  }
+  return records;
+}
+
+const offsetsOf = (records: readonly ConsumerRecord[]): number[] => records.map(({ offset }) => offset);
+
+describe('a consumer starts', () => {
+  test('at the beginning', async () => {
+    const topic = await topicWith(3);
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    expect((await take(consumer, 3)).map(({ value }) => String(value))).toEqual(['v0', 'v1', 'v2']);
+  });
+
+  test('at the end, by default', async () => {
+    const topic = await topicWith(3);
+    await using consumer = newConsumer({ topics: [topic] });
+    const next = consumer.records(timeout()).next();
+    while (consumer.assignment().length === 0 || consumer.position({ topic, partition: 0 }) === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await add(topic, 3, 1);
+    expect(((await next).value as ConsumerRecord).offset).toBe(3);
+  });
+
+  test('at an offset, or the first record at or after a time', async () => {
+    const topic = await topicWith(10);
+    await using byOffset = newConsumer({ topics: [topic], from: { offset: 7 } });
+    expect(offsetsOf(await take(byOffset, 3))).toEqual([7, 8, 9]);
+    await using byTime = newConsumer({ topics: [topic], from: { timestampMs: 1004 } });
+    expect(offsetsOf(await take(byTime, 6))).toEqual([4, 5, 6, 7, 8, 9]);
+  });
+
+  test('with partitions of its own choice, each where it is told', async () => {
+    const topic = await topicWith(5, 3);
+    await using consumer = newConsumer({
+      from: 'beginning',
+      assignments: [
+        { topic, partition: 0, from: { offset: 4 } },
+        { topic, partition: 2 },
+      ],
+    });
+    const records = await take(consumer, 6);
+    expect(records.filter(({ partition }) => partition === 0).map(({ offset }) => offset)).toEqual([4]);
+    expect(records.filter(({ partition }) => partition === 2).map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4]);
+    expect(consumer.assignment()).toEqual([
+      { topic, partition: 0 },
+      { topic, partition: 2 },
+    ]);
+  });
+});
+
+describe('iteration', () => {
+  test('goes on where it stopped, by record or by batch', async () => {
+    const topic = await topicWith(0);
+    await add(topic, 0, 10);
+    await add(topic, 10, 10);
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    expect(offsetsOf(await take(consumer, 4))).toEqual([0, 1, 2, 3]);
+    expect(consumer.position({ topic, partition: 0 })).toBe(4);
+    const offsets: number[] = [];
+    for await (const batch of consumer.batches(timeout())) {
+      expect(batch).toMatchObject({ topic, partition: 0, highWatermark: 20 });
+      for (const { offset } of batch) offsets.push(offset);
+      if (batch.nextOffset === 20) break;
+    }
+    expect(offsets).toEqual(Array.from({ length: 16 }, (_, i) => i + 4));
+    expect(consumer.position({ topic, partition: 0 })).toBe(20);
+  });
+
+  test('waits for records that are still to come', async () => {
+    const topic = await topicWith(0);
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const first = take(consumer, 2);
+    await add(topic, 0, 1);
+    await add(topic, 1, 1);
+    expect(offsetsOf(await first)).toEqual([0, 1]);
+  });
+
+  test('ends with the signal’s reason, and with close', async () => {
+    const topic = await topicWith(0);
+    const consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const abort = new AbortController();
+    const aborted = consumer.records({ signal: abort.signal }).next();
+    abort.abort(new Error('enough'));
+    await expect(aborted).rejects.toThrow('enough');
+    const closed = consumer.records().next();
+    await consumer.close();
+    expect(await closed).toEqual({ done: true, value: undefined });
+    expect(await consumer.records().next()).toEqual({ done: true, value: undefined });
+  });
+
+  test('gives keys and values as the deserializers make them', async () => {
+    const topic = await topicWith(2);
+    await using consumer = new Consumer({
+      bootstrap: server.bootstrap,
+      topics: [topic],
+      from: 'beginning',
+      deserializeKey: (key) => key?.length ?? -1,
+      deserializeValue: (value) => Buffer.from(value ?? []).toString(),
+    });
+    const { value: record } = (await consumer.records(timeout()).next()) as { value: ConsumerRecord<number, string> };
+    expect([record.key, record.value.toUpperCase()]).toEqual([-1, 'V0']);
+  });
+
+  test('reads a large topic through a small prefetch bound', async () => {
+    const topic = await topicWith(0, 3);
+    const value = 'x'.repeat(1000);
+    for (let round = 0; round < 5; round++) {
+      const records = Array.from({ length: 300 }, (_, i) => ({ partition: i % 3, value }));
+      await producer.sendBatch({ topic, records });
+    }
+    await using consumer = newConsumer({
+      topics: [topic],
+      from: 'beginning',
+      prefetchBytes: 100_000,
+      partitionFetchMaxBytes: 20_000,
+    });
+    const next = [0, 0, 0];
+    for (const { partition, offset } of await take(consumer, 1500)) expect(offset).toBe(next[partition]!++);
+    expect(next).toEqual([500, 500, 500]);
+  });
+});
+
+describe('positions', () => {
+  test('move with seek, back and forth, also while iterating', async () => {
+    const topic = await topicWith(10);
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const seen: number[] = [];
+    for await (const { offset } of consumer.records(timeout())) {
+      seen.push(offset);
+      if (seen.length === 2) consumer.seek({ topic, partition: 0 }, { offset: 8 });
+      if (seen.length === 4) consumer.seek({ topic, partition: 0 }, 'beginning');
+      if (seen.length === 6) break;
+    }
+    expect(seen).toEqual([0, 1, 8, 9, 0, 1]);
+  });
+
+  test('are compared with the end by lag', async () => {
+    const topic = await topicWith(10, 2);
+    await using consumer = newConsumer({
+      assignments: [0, 1].map((partition) => ({ topic, partition, from: 'beginning' })),
+    });
+    expect(await consumer.endOffsets()).toEqual([0, 1].map((partition) => ({ topic, partition, offset: 10 })));
+    await take(consumer, 15);
+    const lags = await consumer.lag();
+    expect(lags.reduce((sum, { lag }) => sum + lag, 0)).toBe(5);
+  });
+
+  test('of a paused partition stand still; others go on', async () => {
+    const topic = await topicWith(3, 2);
+    await using consumer = newConsumer({
+      assignments: [0, 1].map((partition) => ({ topic, partition, from: 'beginning' })),
+    });
+    const paused = { topic, partition: 0 };
+    consumer.pause([paused]);
+    expect((await take(consumer, 3)).map(({ partition }) => partition)).toEqual([1, 1, 1]);
+    consumer.resume([paused]);
+    expect((await take(consumer, 3)).map(({ partition, offset }) => [partition, offset])).toEqual([
+      [0, 0],
+      [0, 1],
+      [0, 2],
+    ]);
+  });
+
+  test('are kept by assign for partitions that stay', async () => {
+    const topic = await topicWith(5, 2);
+    await using consumer = newConsumer({ assignments: [{ topic, partition: 0, from: 'beginning' }] });
+    await take(consumer, 2);
+    consumer.assign([
+      { topic, partition: 0 },
+      { topic, partition: 1, from: { offset: 3 } },
+    ]);
+    const records = await take(consumer, 5);
+    expect(offsetsOf(records.filter(({ partition }) => partition === 0))).toEqual([2, 3, 4]);
+    expect(offsetsOf(records.filter(({ partition }) => partition === 1))).toEqual([3, 4]);
+    expect(() => consumer.seek({ topic, partition: 9 }, 'end')).toThrow(
+      expect.objectContaining({ code: 'UNKNOWN_TOPIC_OR_PARTITION' }),
+    );
+  });
+
+  test('that were deleted follow autoOffsetReset', async () => {
+    const topic = await topicWith(10);
+    await admin.deleteRecords([{ topic, partition: 0, beforeOffset: 6 }]);
+    await using earliest = newConsumer({ topics: [topic], from: { offset: 2 } });
+    expect(offsetsOf(await take(earliest, 4))).toEqual([6, 7, 8, 9]);
+    await using strict = newConsumer({ topics: [topic], from: { offset: 2 }, autoOffsetReset: 'error' });
+    await expect(take(strict, 1)).rejects.toMatchObject({
+      code: 'OFFSET_OUT_OF_RANGE',
+      topic,
+      partition: 0,
+      offset: 2,
+    });
+    strict.seek({ topic, partition: 0 }, { offset: 9 });
+    expect(offsetsOf(await take(strict, 1))).toEqual([9]);
+  });
+});
+
+describe('topics', () => {
+  test('that grow are read from the beginning of their new partitions', async () => {
+    const topic = await topicWith(1);
+    await using consumer = newConsumer({ topics: [topic], from: 'end', metadataMaxAgeMs: 50 });
+    const next = consumer.records(timeout()).next();
+    while (consumer.assignment().length === 0 || consumer.position({ topic, partition: 0 }) === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await admin.createPartitions(topic, 2);
+    await using late = new Producer({ bootstrap: server.bootstrap });
+    await late.send({ topic, partition: 1, value: 'first of the new partition' });
+    expect((await next).value).toMatchObject({ partition: 1, offset: 0 });
+  });
+
+  test('that are created again are read anew', async () => {
+    const topic = await topicWith(5);
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning', metadataMaxAgeMs: 50 });
+    await take(consumer, 5);
+    await admin.deleteTopic(topic);
+    await admin.createTopic({ name: topic });
+    await using late = new Producer({ bootstrap: server.bootstrap });
+    await late.send({ topic, value: 'new' });
+    const [record] = await take(consumer, 1);
+    expect([record?.offset, String(record?.value)]).toEqual([0, 'new']);
+  });
+
+  test('that do not exist end the wait with an error', async () => {
+    await using consumer = newConsumer({ topics: ['nobody-made-this'] });
+    await expect(take(consumer, 1)).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    const topic = await topicWith(0);
+    await using tooFar = newConsumer({ assignments: [{ topic, partition: 4 }] });
+    await expect(take(tooFar, 1)).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', partition: 4 });
+  });
+});
+
+describe('run', () => {
+  test('keeps the order within a partition and works on several at a time', async () => {
+    const topic = await topicWith(30, 3);
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const next = [0, 0, 0];
+    const busy = new Set<number>();
+    let most = 0;
+    let count = 0;
+    await consumer.run({
+      concurrency: 2,
+      eachRecord: async ({ partition, offset }) => {
+        expect(busy.has(partition)).toBe(false);
+        busy.add(partition);
+        most = Math.max(most, busy.size);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        expect(offset).toBe(next[partition]!++);
+        busy.delete(partition);
+        if (++count === 90) await consumer.close();
+      },
+    });
+    expect([most, next]).toEqual([2, [30, 30, 30]]);
+  });
+
+  test('rejects with the first error, and can go on at the record that failed', async () => {
+    const topic = await topicWith(5);
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const seen: number[] = [];
+    const failing = consumer.run({
+      eachRecord: ({ offset }) => {
+        if (offset === 2) throw new Error('not this one');
+        seen.push(offset);
+      },
+    });
+    await expect(failing).rejects.toThrow('not this one');
+    expect(consumer.position({ topic, partition: 0 })).toBe(2);
+    expect([seen, offsetsOf(await take(consumer, 3))]).toEqual([
+      [0, 1],
+      [2, 3, 4],
+    ]);
+  });
+
+  test('hands over batches, and stops when its signal is given', async () => {
+    const topic = await topicWith(5);
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const abort = new AbortController();
+    let count = 0;
+    const running = consumer.run({
+      signal: abort.signal,
+      eachBatch: (batch) => {
+        for (const record of batch) count += record.offset >= 0 ? 1 : 0;
+        abort.abort(new Error('stop'));
+      },
+    });
+    await expect(running).rejects.toThrow('stop');
+    expect(count).toBe(5);
+  });
+});
+
+test.each([
+  [{ group: 'billing', topics: ['t'] }, 'UNSUPPORTED_FEATURE'],
+  [{ topics: ['t'], assignments: [] }, 'INVALID_CONFIG'],
+  [{ topics: ['t'], from: { offset: -1 } }, 'INVALID_CONFIG'],
+  [{ topics: ['t'], prefetchBytes: 0 }, 'INVALID_CONFIG'],
+  [{ topics: ['t'], autoOffsetReset: 'never' as 'error' }, 'INVALID_CONFIG'],
+])('refuses the options %j', (options, code) => {
+  expect(() => newConsumer(options)).toThrow(expect.objectContaining({ code }));
+});
+
+test('gives up on a cluster that never answers', async () => {
+  const consumer = new Consumer({ bootstrap: '127.0.0.1:1', topics: ['t'], requestTimeoutMs: 200 });
+  await expect(consumer.records().next()).rejects.toMatchObject({ retriable: true });
+  await consumer.close();
+});
+
+test('reads on after its node restarts, without a gap or a repetition', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'millrace-restart-'));
+  let node = await startServer({ dataDir, client: '127.0.0.1:0' });
+  const client = node.bootstrap;
+  const own = new Producer({ bootstrap: client });
+  const ownAdmin = new Admin({ bootstrap: client });
+  await ownAdmin.createTopic({ name: 't' });
+  const consumer = new Consumer({ bootstrap: client, topics: ['t'], from: 'beginning' });
+  const reading = take(consumer, 100);
+  for (let i = 0; i < 100; i++) {
+    await own.send({ topic: 't', value: `${i}` });
+    if (i % 40 !== 20) continue;
+    await node.close();
+    node = await startServer({ dataDir, client });
+  }
+  expect(offsetsOf(await reading)).toEqual(Array.from({ length: 100 }, (_, i) => i));
+  await Promise.all([consumer.close(), own.close(), ownAdmin.close()]);
+  await node.close();
+  rmSync(dataDir, { recursive: true });
+});
