@@ -32,7 +32,7 @@ export default {
       },
       to: {
         dependencyTypes: ['core'],
-        path: '^(node:)?(fs|net|tls|dgram|dns|http|https|timers|os|perf_hooks|worker_threads|child_process|process|crypto)(/|$)',
+        path: '^(node:)?(fs|net|tls|dgram|dns|http|https|timers|os|perf_hooks|worker_threads|child_process|process)(/|$)',
       },
     },
     {

@@ -27,10 +27,15 @@ const environmentOnly = {
   'no-restricted-imports': [
     'error',
     {
+      paths: ['crypto', 'node:crypto'].map((name) => ({
+        name,
+        allowImportNames: ['hash', 'createHash'],
+        message: 'Hashing only; randomness comes from environment.random.',
+      })),
       patterns: [
         {
           regex:
-            '^(node:)?(fs|net|tls|dgram|dns|http|https|timers|os|perf_hooks|worker_threads|child_process|process|crypto)(/|$)',
+            '^(node:)?(fs|net|tls|dgram|dns|http|https|timers|os|perf_hooks|worker_threads|child_process|process)(/|$)',
           message: 'Only packages/base/src/node reaches the outside; take it from Environment.',
         },
       ],

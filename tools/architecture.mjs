@@ -17,7 +17,7 @@ export const mayImport = {
   broker: ['base', 'record', 'protocol', 'storage', 'state-machine', 'client', 'controller/image'],
   server: ['base', 'base/node', 'protocol', 'storage', 'controller', 'controller/image', 'broker'],
   cli: ['base', 'base/node', 'record', 'protocol', 'storage', 'client', 'producer', 'consumer', 'admin', 'server'],
-  testkit: ['base'],
+  testkit: ['base', 'base/node'],
 };
 
 /** Published names that differ from `@millrace/<folder>`. */

@@ -73,8 +73,7 @@ class Load {
   }
 
   async run(): Promise<void> {
-    for (; !this.#stopped; await pause(1))
-      while (this.sent - this.#acknowledged.length < recordsInFlight) this.#send();
+    for (; !this.#stopped; await pause(1)) while (this.sent - this.#acknowledged.length < recordsInFlight) this.#send();
     await this.#producer.flush();
   }
 

@@ -1,5 +1,4 @@
 /** Progress on standard error, for people only: nothing is printed when it is not a terminal. */
-import { SingleBar } from 'cli-progress';
 import { formatCount } from './print.js';
 
 export interface Progress {
@@ -22,32 +21,6 @@ export function countProgress(what: string, read: () => number): Progress {
     stop: () => {
       clearInterval(timer);
       process.stderr.write('\r\u001b[K');
-    },
-  };
-}
-
-export interface ProgressBar extends Progress {
-  update(value: number): void;
-}
-
-/** A bar towards a known total. */
-export function progressBar(title: string, total: number): ProgressBar {
-  if (!process.stderr.isTTY) return { update: () => undefined, stop: () => undefined };
-  const bar = new SingleBar({
-    format: `${title} {bar} {percentage}% | {value}/{total} | {duration_formatted}`,
-    barCompleteChar: '\u2588',
-    barIncompleteChar: '\u2591',
-    hideCursor: true,
-    stream: process.stderr,
-    etaBuffer: 100,
-  });
-  bar.start(total, 0);
-  return {
-    update: (value) => {
-      bar.update(value);
-    },
-    stop: () => {
-      bar.stop();
     },
   };
 }
