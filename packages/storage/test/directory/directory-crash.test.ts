@@ -47,6 +47,7 @@ class Workload {
     for (const topic of ['plain', 'compacted', 'deleted']) await this.write(first, topic, 8);
     await first.housekeeping(allCommitted);
     this.#synced.delete('deleted');
+    this.note();
     await first.log('deleted', 0)?.advanceStartOffset(5);
     this.note();
     await first.deleteLog({ topic: 'deleted', partition: 0, topicId });
