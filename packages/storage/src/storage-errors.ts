@@ -19,7 +19,7 @@ export function storageFailed(directory: string, reason: unknown): MillraceError
 export function diskFull(directory: string, cause: unknown): MillraceError {
   return new MillraceError(
     'LOG_DISK_FULL',
-    `The disk of ${directory} is full (${errorMessage(cause)}): nothing of this append was kept. ` +
+    `The disk of ${directory} is full (${errorMessage(cause)}): nothing was changed. ` +
       'Free space, or shorten the retention of a topic; appends go on by themselves then',
     { retriable: true, cause },
   );

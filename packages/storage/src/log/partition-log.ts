@@ -34,7 +34,7 @@ import type { AppendOrigin } from '../producer-state/producer-batch.js';
 import { ProducerSnapshots } from '../producer-state/producer-snapshots.js';
 import { ProducerState } from '../producer-state/producer-state.js';
 import { recoverLog, recoverProducers } from '../recovery/recover-log.js';
-import { SyncedMark } from '../recovery/synced-mark.js';
+import { LogBounds } from '../recovery/log-bounds.js';
 import { decideRetention, type RetainedSegment } from '../retention/retention.js';
 import { Segment, type SegmentContext } from '../segment/segment.js';
 import type { StorageEnvironment } from '../storage-environment.js';
@@ -118,7 +118,7 @@ export class PartitionLog {
   readonly #producers: ProducerState;
   readonly #snapshots: ProducerSnapshots;
   readonly #compactor: LogCompactor;
-  readonly #mark: SyncedMark;
+  readonly #bounds: LogBounds;
   readonly #tail: TailCache;
   readonly #reader: LogReader;
   readonly #readable: ReadableLog;
@@ -176,7 +176,7 @@ export class PartitionLog {
     this.#producers = new ProducerState({ partitionName, expirationMs: config.producerIdExpirationMs });
     this.#snapshots = new ProducerSnapshots({ files, logger, directory });
     this.#compactor = new LogCompactor({ files, clock, logger, directory });
-    this.#mark = new SyncedMark({ files, filePool, logger, directory });
+    this.#bounds = new LogBounds({ files, filePool, logger, directory });
     this.#startOffset = options.startOffset;
     this.#endOffset = options.startOffset;
     this.#syncedEndOffset = options.startOffset;
@@ -449,7 +449,7 @@ export class PartitionLog {
       this.#isClosed = true;
       await this.#groupSync.idle();
       this.#tail.clear(this.#endOffset);
-      this.#mark.close();
+      this.#bounds.close();
       for (const segment of this.#segments) segment.close();
     }
   }
@@ -461,6 +461,7 @@ export class PartitionLog {
     this.#snapshots.removeAll();
     this.#epochs.clear();
     await this.#saveEpochs();
+    await this.#bounds.save({ syncedOffset: 0, startOffset: offset });
     await this.#options.checkpoints.saveStartOffset(offset);
     this.#segments.push(Segment.create(this.#context, offset));
     await this.#environment.files.syncDirectory(this.directory);
@@ -473,14 +474,16 @@ export class PartitionLog {
   }
 
   async #recover(): Promise<void> {
-    const { recoveryPoint, startOffset, cleanShutdown } = this.#options;
+    const { recoveryPoint, cleanShutdown } = this.#options;
+    const bounds = this.#bounds.read();
+    const startOffset = bounds?.startOffset ?? this.#options.startOffset;
     let distrustedFrom = Number.MAX_SAFE_INTEGER;
     const { segments, epochs, ...recovered } = await recoverLog({
       ...this.#recoveryContext(),
       allowsGaps: this.#allowsGaps,
       cleanShutdown,
       recoveryPoint,
-      syncedOffset: Math.max(recoveryPoint, this.#mark.read()),
+      syncedOffset: Math.max(recoveryPoint, bounds?.syncedOffset ?? 0),
       startOffset,
       distrustFrom: async (offset) => {
         distrustedFrom = offset;
@@ -664,7 +667,7 @@ export class PartitionLog {
     }
     this.#metrics.syncSeconds.record((clock.monotonicMs() - startMs) / 1000);
     if (this.#syncedEndOffset === before) return;
-    this.#mark.raise(this.#syncedEndOffset);
+    this.#bounds.note({ syncedOffset: this.#syncedEndOffset, startOffset: this.#startOffset });
     this.onSynced?.();
   }
 
@@ -705,10 +708,20 @@ export class PartitionLog {
   }
 
   #maintain<Result>(work: () => Promise<Result>): Promise<Result> {
-    return this.#maintenance.run(() => {
+    return this.#maintenance.run(async () => {
       this.#assertUsable();
-      return work();
+      try {
+        return await work();
+      } catch (error) {
+        throw this.#maintenanceError(error);
+      }
     });
+  }
+
+  #maintenanceError(error: unknown): MillraceError {
+    if (isDiskFull(error)) return diskFull(this.directory, error);
+    if (isOutOfHandles(error)) return this.#outOfHandles(error);
+    return error instanceof MillraceError ? error : storageFailed(this.directory, error);
   }
 
   /** Work that cuts the end of the log off: when it fails half way, only opening the log again can tell what is left. */
@@ -734,7 +747,8 @@ export class PartitionLog {
   async #forgetFrom(offset: number): Promise<void> {
     this.#recoveryPoint = Math.min(this.#recoveryPoint, offset);
     await this.#options.checkpoints.saveRecoveryPoint(this.#recoveryPoint);
-    await this.#mark.lower(Math.min(this.#syncedEndOffset, offset));
+    const syncedOffset = Math.min(this.#syncedEndOffset, offset);
+    await this.#bounds.save({ syncedOffset, startOffset: this.#startOffset });
     this.#generation++;
     this.#endOffset = Math.max(offset, this.#startOffset);
     this.#syncedEndOffset = Math.min(this.#syncedEndOffset, this.#endOffset);
@@ -769,6 +783,7 @@ export class PartitionLog {
   }
 
   async #moveStartOffset(offset: number): Promise<void> {
+    await this.#bounds.save({ syncedOffset: this.#syncedEndOffset, startOffset: offset });
     await this.#options.checkpoints.saveStartOffset(offset);
     this.#startOffset = offset;
   }

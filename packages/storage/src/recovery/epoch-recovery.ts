@@ -9,7 +9,9 @@ import type { Segment } from '../segment/segment.js';
 import { floorSegment } from '../log/segment-list.js';
 import { corruptLog } from '../storage-errors.js';
 
-interface FoundBatch {
+export interface FoundBatch {
+  readonly path: string;
+  readonly position: number;
   readonly baseOffset: number;
   readonly leaderEpoch: number;
 }
@@ -26,25 +28,25 @@ export interface EpochCheck {
 }
 
 /**
- * Whether the history below `endOffset` is that of the batches: looks at those on both sides of each change of epoch,
- * and at the first and the last.
+ * A batch below `endOffset` that contradicts the history. Looks at those on both sides of each change of epoch, and at
+ * the first and the last.
  */
-export async function agreesWithLog(
+export async function findDisagreement(
   history: LeaderEpochHistory,
   segments: readonly Segment[],
   { endOffset, lastOffset, allowsGaps }: EpochCheck,
-): Promise<boolean> {
+): Promise<FoundBatch | undefined> {
   const firstOffset = segments[0]?.baseOffset ?? 0;
   const starts = history.entries.map((entry) => entry.startOffset);
   for (const offset of [firstOffset, lastOffset, ...starts, ...starts.map((start) => start - 1)]) {
     if (offset < firstOffset || offset >= endOffset) continue;
     const batch = await findBatch(segments, offset);
     if (batch === undefined) continue;
-    if (history.epochAt(batch.baseOffset) !== batch.leaderEpoch) return false;
+    if (history.epochAt(batch.baseOffset) !== batch.leaderEpoch) return batch;
     const isStart = offset > firstOffset && starts.includes(offset);
-    if (isStart && !allowsGaps && batch.baseOffset !== offset) return false;
+    if (isStart && !allowsGaps && batch.baseOffset !== offset) return batch;
   }
-  return true;
+  return undefined;
 }
 
 /** The history of the batches in these segments. Throws `CORRUPT_LOG`. */
@@ -76,9 +78,10 @@ async function findBatch(segments: readonly Segment[], offset: number): Promise<
   let found: FoundBatch | undefined;
   // All of the file: what counts of the segment that is going to be scanned is not known yet.
   const range = { from: place.position, to: segment.log.sizeBytes() };
-  await scanBatches(segment.log, range, { verifyCrc: true, pieceBytes }, (batch) => {
+  await scanBatches(segment.log, range, { verifyCrc: true, pieceBytes }, (batch, position) => {
     if (batch.lastOffset < offset) return undefined;
-    found = { baseOffset: batch.baseOffset, leaderEpoch: batch.leaderEpoch };
+    const { baseOffset, leaderEpoch } = batch;
+    found = { path: segment.log.path, position, baseOffset, leaderEpoch };
     return stop;
   });
   return found;

@@ -9,7 +9,7 @@
  * scan begins at the recovery point: below it, log and derived files are known to be synced.
  *
  * The scan goes on to the first thing that is not the next batch. Below what is known to be synced (the recovery
- * point, the synced mark) that is damage: the log does not open, and nothing is cut off. Above, it is what a crash left
+ * point, the synced offset of `log-bounds`) that is damage: the log does not open, and nothing is cut off. Above, it is what a crash left
  * of appends that nobody was told had succeeded: the log ends there, the rest is removed, and what stays is synced.
  * Later segments go before the file is cut, newest first and durably, so that a crash on the way leaves what this same
  * code finds again.
@@ -17,10 +17,10 @@
  * Everything else is derived: indexes, leader epochs and producers come from their files when these agree with the
  * log, and from the log when not.
  */
-import { assert, type Logger } from '@millrace/base';
+import { assert, MillraceError, type Logger } from '@millrace/base';
 import { recoverSwaps } from '../compaction/segment-swap.js';
-import { readLeaderEpochCheckpoint } from '../epoch/leader-epoch-checkpoint.js';
-import type { LeaderEpochHistory } from '../epoch/leader-epoch-history.js';
+import { leaderEpochCheckpointName, readLeaderEpochCheckpoint } from '../epoch/leader-epoch-checkpoint.js';
+import { LeaderEpochHistory } from '../epoch/leader-epoch-history.js';
 import type { ProducerSnapshots } from '../producer-state/producer-snapshots.js';
 import type { ProducerState } from '../producer-state/producer-state.js';
 import { scanBatches } from '../segment/scan-batches.js';
@@ -28,7 +28,7 @@ import { logSuffix, parseSegmentName } from '../segment/segment-name.js';
 import { Segment, type SegmentContext, type SegmentPlace } from '../segment/segment.js';
 import { corruptLog } from '../storage-errors.js';
 import { floorSegment } from '../log/segment-list.js';
-import { agreesWithLog, scanEpochs } from './epoch-recovery.js';
+import { type EpochCheck, findDisagreement, scanEpochs } from './epoch-recovery.js';
 import { recoverSegment, trustedPlace } from './recover-segment.js';
 
 export interface RecoveryRequest {
@@ -127,6 +127,8 @@ interface ScanBegin {
   readonly place: SegmentPlace;
   /** Of all batches below `place`; there may be later ones, which the scan replaces. */
   readonly epochs: LeaderEpochHistory;
+  /** As they were saved: what the batches must have; -1 where nothing is known. */
+  savedEpochAt(offset: number): number;
 }
 
 async function beginScan(
@@ -140,17 +142,40 @@ async function beginScan(
   assert(scanned !== undefined, 'a log has a segment to scan');
   const knownOffset = request.cleanShutdown ? Number.MAX_SAFE_INTEGER : request.recoveryPoint;
   const trusted = await trustedPlace(scanned, knownOffset);
-  if (trusted !== undefined) {
-    const history = readLeaderEpochCheckpoint(files, directory);
-    const known = segments.slice(0, firstScanned + 1);
-    const check = { endOffset: knownOffset, lastOffset: trusted.lastOffset ?? scanned.baseOffset - 1, allowsGaps };
-    if (history !== undefined && (await agreesWithLog(history, known, check))) return { place: trusted, epochs: history };
+  const history = readLeaderEpochCheckpoint(files, directory);
+  if (trusted !== undefined && history !== undefined) {
+    const lastOffset = trusted.lastOffset ?? scanned.baseOffset - 1;
+    const check = { endOffset: knownOffset, lastOffset, allowsGaps };
+    await requireAgreement(directory, history, segments.slice(0, firstScanned + 1), check);
+    const saved = LeaderEpochHistory.from(history.entries);
+    return { place: trusted, epochs: history, savedEpochAt: (offset) => (offset < knownOffset ? (saved?.epochAt(offset) ?? -1) : -1) };
   }
   if (segments.some((segment) => !segment.isEmpty)) logger.warn('making the leader epochs of a log anew', { directory });
   const epochs = await scanEpochs(segments.slice(0, firstScanned));
   // From here on the indexes of this segment are not what the recovery point says of them, until it moves again.
   if (request.recoveryPoint > scanned.baseOffset) await request.distrustFrom(scanned.baseOffset);
-  return { place: scanned.restart(), epochs };
+  return { place: scanned.restart(), epochs, savedEpochAt: () => -1 };
+}
+
+/**
+ * The leader epoch of a batch is not covered by its checksum: the history, which was written apart from it, is what
+ * tells that it is damaged. There is no telling which of the two it is, so neither is believed.
+ */
+async function requireAgreement(
+  directory: string,
+  history: LeaderEpochHistory,
+  segments: readonly Segment[],
+  check: EpochCheck,
+): Promise<void> {
+  const batch = await findDisagreement(history, segments, check);
+  if (batch === undefined) return;
+  const path = `${directory}/${leaderEpochCheckpointName}`;
+  throw new MillraceError(
+    'CORRUPT_LOG',
+    `${path} does not fit the log: the batch at offset ${batch.baseOffset} in ${batch.path}, byte ${batch.position}, has ` +
+      `leader epoch ${batch.leaderEpoch}, and should have ${history.epochAt(batch.baseOffset)}. One of the two is damaged. ` +
+      `When it is known that the log is not, remove ${path}: it is made anew`,
+  );
 }
 
 /** Returns the log's end offset; takes the segments out that lie beyond it. */
@@ -158,7 +183,7 @@ async function scanSegments(
   request: RecoveryRequest,
   segments: Segment[],
   firstScanned: number,
-  { place, epochs }: ScanBegin,
+  { place, epochs, savedEpochAt }: ScanBegin,
 ): Promise<number> {
   const { context, cleanShutdown, recoveryPoint, allowsGaps } = request;
   const syncedOffset = cleanShutdown ? Number.MAX_SAFE_INTEGER : request.syncedOffset;
@@ -174,7 +199,7 @@ async function scanSegments(
       break;
     }
     const from = index === firstScanned ? place : segment.restart();
-    const end = await recoverSegment(segment, from, { allowsGaps, epochs });
+    const end = await recoverSegment(segment, from, { allowsGaps, epochs, savedEpochAt });
     endOffset = segment.nextOffset;
     if (end.problem !== undefined) {
       if (endOffset < syncedOffset) throw corruptLog(segment.log.path, end.position, end.problem);

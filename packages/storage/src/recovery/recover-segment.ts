@@ -11,6 +11,8 @@ export interface SegmentScan {
   readonly allowsGaps: boolean;
   /** Of the batches before; those found are added. */
   readonly epochs: LeaderEpochHistory;
+  /** What the batches must have; -1 where nothing is known. */
+  savedEpochAt(offset: number): number;
 }
 
 const largestRelative = 2 ** 31 - 1;
@@ -47,7 +49,7 @@ export function recoverSegment(segment: Segment, place: SegmentPlace, scan: Segm
     if (chain === undefined) {
       const firstOffset = place.position === 0 ? segment.baseOffset : batch.baseOffset;
       epochs.truncateFromEnd(firstOffset);
-      chain = new BatchChain({ allowsGaps, epochAt: () => -1 }, firstOffset);
+      chain = new BatchChain({ allowsGaps, epochAt: (offset) => scan.savedEpochAt(offset) }, firstOffset);
     }
     const problem = chain.add(batch) ?? noteEpoch(epochs, batch);
     if (problem !== undefined) return problem;
