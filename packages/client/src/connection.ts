@@ -295,10 +295,11 @@ export class Connection {
     try {
       const reply = await this.send(helloApi, body, [], { timeoutMs, signal });
       if (this.#closedWith !== undefined) throw this.#closedWith;
-      if (clusterId !== undefined && reply.body.clusterId !== clusterId) {
+      const found = reply.body.clusterId;
+      if (clusterId !== undefined && found !== null && found !== clusterId) {
         throw protocolError(
           'INCONSISTENT_CLUSTER_ID',
-          `${this.#name} belongs to cluster ${reply.body.clusterId}, expected ${clusterId}: check the addresses.`,
+          `${this.#name} belongs to cluster ${found}, expected ${clusterId}: check the addresses.`,
         );
       }
       this.#hello = reply.body;

@@ -157,6 +157,9 @@ export class NodeLinks {
         `${name} answers as node ${hello.nodeId}, expected ${nodeId}: the metadata is out of date.`,
       );
     }
+    if (hello.clusterId === null) {
+      throw protocolError('BROKER_NOT_AVAILABLE', `${name} has not joined a cluster yet.`);
+    }
     // Two first connections may have been opened side by side, neither knowing the other's cluster.
     this.#clusterId ??= hello.clusterId;
     if (this.#clusterId !== hello.clusterId) {

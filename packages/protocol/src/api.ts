@@ -22,8 +22,12 @@ export interface Api<Request, Response> {
   readonly versions: readonly ApiVersion[];
   readonly minVersion: number;
   readonly maxVersion: number;
-  /** Which listener serves it. Internal APIs are never reachable on the client listener. */
+  /** Whose it is. Internal APIs are never reachable on the client listener. `isServedOn` says where it may be called. */
   readonly listener: ApiListener;
+  /** An API for clients that nodes call too, on the internal listener: what is not named so is refused there. */
+  readonly alsoInternal: boolean;
+  /** There is no reply to it, ever: sent and forgotten. */
+  readonly oneWay: boolean;
   /** Whether raw bytes (record batches) follow the body. Where not, a frame with a payload is refused. */
   readonly requestPayload: boolean;
   readonly responsePayload: boolean;
@@ -52,19 +56,31 @@ interface ApiDefinition<Request, Response> {
   readonly text: string;
   readonly versions: readonly [ApiVersion, ...ApiVersion[]];
   readonly listener: ApiListener;
+  readonly alsoInternal?: true;
+  readonly oneWay?: true;
   readonly payload?: 'request' | 'response';
   readonly request: z.ZodType<Request>;
   readonly response: z.ZodType<Response>;
 }
 
+/**
+ * Whether an API may be called on a listener: each on its own, and those for clients on the internal one only where
+ * the API says so. One that says nothing is refused.
+ */
+export function isServedOn(api: Pick<AnyApi, 'listener' | 'alsoInternal'>, listener: ApiListener): boolean {
+  return api.listener === listener || (listener === 'internal' && api.alsoInternal);
+}
+
 export function defineApi<Request, Response>(
   definition: ApiDefinition<Request, Response>,
 ): Api<Message<Request>, Message<Response>> {
-  const { payload, request, response, ...rest } = definition;
+  const { payload, alsoInternal, oneWay, request, response, ...rest } = definition;
   return {
     ...rest,
     minVersion: definition.versions[0].version,
     maxVersion: definition.versions[0].version + definition.versions.length - 1,
+    alsoInternal: alsoInternal ?? false,
+    oneWay: oneWay ?? false,
     requestPayload: payload === 'request',
     responsePayload: payload === 'response',
     request: request as unknown as z.ZodType<Message<Request>>,

@@ -8,12 +8,22 @@ import { createTopicsApi } from './apis/19-create-topics.js';
 import { deleteTopicsApi } from './apis/20-delete-topics.js';
 import { deleteRecordsApi } from './apis/21-delete-records.js';
 import { initProducerIdApi } from './apis/22-init-producer-id.js';
+import { offsetForLeaderEpochApi } from './apis/23-offset-for-leader-epoch.js';
 import { describeConfigsApi } from './apis/32-describe-configs.js';
 import { describeLogDirsApi } from './apis/35-describe-log-dirs.js';
 import { createPartitionsApi } from './apis/37-create-partitions.js';
+import { electLeadersApi } from './apis/43-elect-leaders.js';
 import { incrementalAlterConfigsApi } from './apis/44-incremental-alter-configs.js';
+import { alterPartitionReassignmentsApi } from './apis/45-alter-partition-reassignments.js';
+import { listPartitionReassignmentsApi } from './apis/46-list-partition-reassignments.js';
+import { alterPartitionApi } from './apis/56-alter-partition.js';
 import { describeClusterApi } from './apis/60-describe-cluster.js';
+import { registerBrokerApi } from './apis/62-register-broker.js';
+import { brokerHeartbeatApi } from './apis/63-broker-heartbeat.js';
+import { allocateProducerIdsApi } from './apis/67-allocate-producer-ids.js';
 import { describeTopicPartitionsApi } from './apis/75-describe-topic-partitions.js';
+import { replicaFetchApi } from './apis/1001-replica-fetch.js';
+import { raftMessageApi } from './apis/1100-raft-message.js';
 
 /** Every API by its key: dispatch, version ranges and documentation are made from this table. */
 export const apis: ReadonlyMap<number, AnyApi> = new Map(
@@ -27,11 +37,21 @@ export const apis: ReadonlyMap<number, AnyApi> = new Map(
     deleteTopicsApi,
     deleteRecordsApi,
     initProducerIdApi,
+    offsetForLeaderEpochApi,
     describeConfigsApi,
     describeLogDirsApi,
     createPartitionsApi,
+    electLeadersApi,
     incrementalAlterConfigsApi,
+    alterPartitionReassignmentsApi,
+    listPartitionReassignmentsApi,
+    alterPartitionApi,
     describeClusterApi,
+    registerBrokerApi,
+    brokerHeartbeatApi,
+    allocateProducerIdsApi,
     describeTopicPartitionsApi,
+    replicaFetchApi,
+    raftMessageApi,
   ].map((api) => [api.key, api]),
 );

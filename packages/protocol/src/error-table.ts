@@ -66,6 +66,7 @@ export const errorTable: readonly ErrorDefinition[] = [
   define(49, 'INVALID_PRODUCER_ID_MAPPING', 'final', 'The producer id does not belong to this transactional id.'),
   define(50, 'INVALID_TRANSACTION_TIMEOUT', 'final', 'The transaction timeout is longer than the broker allows.'),
   define(51, 'CONCURRENT_TRANSACTIONS', 'retriable', 'The producer’s last transaction is still being finished.'),
+  define(55, 'OPERATION_NOT_ATTEMPTED', 'final', 'Another part of the request failed, so this one was not tried.'),
   define(56, 'KAFKA_STORAGE_ERROR', 'retriable', 'The log of the partition cannot be read or written at this node.'),
   define(
     59,
@@ -82,14 +83,25 @@ export const errorTable: readonly ErrorDefinition[] = [
   define(80, 'PREFERRED_LEADER_NOT_AVAILABLE', 'retriable', 'The preferred leader is not alive or not in sync.'),
   define(83, 'ELIGIBLE_LEADERS_NOT_AVAILABLE', 'retriable', 'No replica that may lead is alive.'),
   define(84, 'ELECTION_NOT_NEEDED', 'final', 'The partition has the wanted leader already.'),
+  define(85, 'NO_REASSIGNMENT_IN_PROGRESS', 'final', 'The partition is not being moved.'),
   define(87, 'INVALID_RECORD', 'final', 'A record was refused: it breaks the format or a rule of the topic.'),
   define(88, 'UNSTABLE_OFFSET_COMMIT', 'retriable', 'Offsets of an open transaction: ask again later.'),
   define(89, 'THROTTLING_QUOTA_EXCEEDED', 'retriable', 'Too many requests: ask again later.'),
   define(90, 'PRODUCER_FENCED', 'final', 'A newer producer with the same transactional id exists.'),
   define(95, 'INVALID_UPDATE_VERSION', 'retriable', 'Another change came first: read the state again.'),
   define(100, 'UNKNOWN_TOPIC_ID', 'retriable', 'The node does not know a topic of this id (yet).'),
+  // Kafka calls it final, and its brokers try again all the same: the session of a process that died ends by itself.
+  define(101, 'DUPLICATE_BROKER_REGISTRATION', 'retriable', 'Another live process has registered with this node id.'),
+  define(102, 'BROKER_ID_NOT_REGISTERED', 'final', 'No broker of this node id is registered.'),
   define(103, 'INCONSISTENT_TOPIC_ID', 'retriable', 'The id belongs to another topic than the log on disk.'),
   define(104, 'INCONSISTENT_CLUSTER_ID', 'final', 'The peer belongs to another cluster.'),
+  define(
+    107,
+    'INELIGIBLE_REPLICA',
+    'final',
+    'A replica of the new in-sync set is fenced, stopping or registered anew.',
+  ),
+  define(108, 'NEW_LEADER_ELECTED', 'final', 'The change was made, and the sender does not lead any more.'),
   define(1000, 'LOG_DISK_FULL', 'retriable', 'The disk is full: nothing was written; free space and it goes on.'),
   define(1001, 'BROKER_SHUTTING_DOWN', 'retriable', 'The broker is stopping and takes no new requests.'),
   define(1002, 'FRAME_TOO_LARGE', 'final', 'A frame is longer than the limit of the connection.'),
@@ -101,6 +113,7 @@ export const errorTable: readonly ErrorDefinition[] = [
   define(1008, 'CONNECTION_CLOSED', 'final', 'The connection or client was closed by this program.'),
   define(1009, 'HELLO_REQUIRED', 'final', 'The first frame on a connection must be Hello, and only the first.'),
   define(1010, 'REQUEST_QUEUE_FULL', 'retriable', 'Too many requests wait for their turn on this connection.'),
+  define(1011, 'CORRUPT_SNAPSHOT', 'final', 'A snapshot on disk or from another node fails its checks.'),
 ];
 
 const byName: ReadonlyMap<string, ErrorDefinition> = new Map(errorTable.map((entry) => [entry.name, entry]));

@@ -11,6 +11,8 @@ const maxInt32 = 2 ** 31 - 1;
 /** Characters of free text (error messages, host names, versions) and of names; a topic name's own rule is stricter. */
 export const maxTextLength = 4096;
 export const maxNameLength = 1024;
+/** A UUID in any of its spellings. */
+export const maxIdLength = 64;
 /** Entries of a list of partitions, topics or resources in one request. */
 export const maxListLength = 10_000;
 /** A reply may list more than a request can ask for: all partitions of all topics. */
@@ -64,6 +66,23 @@ export function topicIdField(description = 'Id of the topic: a topic deleted and
     .describe(description);
 }
 
+/** Drawn once and compared for equality: incarnations, directories. */
+export function idField(description: string) {
+  return z.string().min(1).max(maxIdLength).describe(description);
+}
+
+export function nodeIdField(description: string) {
+  return natural(description);
+}
+
+export function brokerEpochField(description: string) {
+  return natural53(description);
+}
+
+export function portField(description: string) {
+  return natural(description).max(65_535);
+}
+
 export function partitionField() {
   return natural('Index of the partition within its topic, from 0.');
 }
@@ -88,4 +107,11 @@ export function replyList<Item extends z.ZodType>(item: Item, description: strin
 
 export function replicaList(description: string) {
   return z.array(natural('Node id.')).max(maxReplicas).describe(description);
+}
+
+export function nodeRoles() {
+  return z
+    .array(z.enum(['controller', 'broker']))
+    .max(8)
+    .describe('What the node does.');
 }

@@ -1,4 +1,5 @@
 export type { AnyApi, Api, ApiListener, ApiVersion, Message, RequestOf, ResponseOf } from './api.js';
+export { isServedOn } from './api.js';
 export { apis } from './apis.js';
 export { produceApi, type ProduceRequest, type ProduceResponse } from './apis/00-produce.js';
 export { fetchApi, type FetchRequest, type FetchResponse } from './apis/01-fetch.js';
@@ -11,7 +12,7 @@ export {
   type ListOffsetsResponse,
 } from './apis/02-list-offsets.js';
 export { metadataApi, type MetadataRequest, type MetadataResponse } from './apis/03-metadata.js';
-export { helloApi, type HelloRequest, type HelloResponse } from './apis/18-hello.js';
+export { helloApi, type HelloRequest, type HelloResponse, type NodeCredentials } from './apis/18-hello.js';
 export { createTopicsApi, type CreateTopicsRequest, type CreateTopicsResponse } from './apis/19-create-topics.js';
 export { deleteTopicsApi, type DeleteTopicsRequest, type DeleteTopicsResponse } from './apis/20-delete-topics.js';
 export { deleteRecordsApi, type DeleteRecordsRequest, type DeleteRecordsResponse } from './apis/21-delete-records.js';
@@ -20,6 +21,11 @@ export {
   type InitProducerIdRequest,
   type InitProducerIdResponse,
 } from './apis/22-init-producer-id.js';
+export {
+  offsetForLeaderEpochApi,
+  type OffsetForLeaderEpochRequest,
+  type OffsetForLeaderEpochResponse,
+} from './apis/23-offset-for-leader-epoch.js';
 export {
   describeConfigsApi,
   type DescribeConfigsRequest,
@@ -35,21 +41,54 @@ export {
   type CreatePartitionsRequest,
   type CreatePartitionsResponse,
 } from './apis/37-create-partitions.js';
+export { electLeadersApi, type ElectLeadersRequest, type ElectLeadersResponse } from './apis/43-elect-leaders.js';
 export {
   incrementalAlterConfigsApi,
   type IncrementalAlterConfigsRequest,
   type IncrementalAlterConfigsResponse,
 } from './apis/44-incremental-alter-configs.js';
 export {
+  alterPartitionReassignmentsApi,
+  type AlterPartitionReassignmentsRequest,
+  type AlterPartitionReassignmentsResponse,
+} from './apis/45-alter-partition-reassignments.js';
+export {
+  listPartitionReassignmentsApi,
+  type ListPartitionReassignmentsRequest,
+  type ListPartitionReassignmentsResponse,
+} from './apis/46-list-partition-reassignments.js';
+export {
+  alterPartitionApi,
+  type AlterPartitionRequest,
+  type AlterPartitionResponse,
+} from './apis/56-alter-partition.js';
+export {
   describeClusterApi,
   type DescribeClusterRequest,
   type DescribeClusterResponse,
 } from './apis/60-describe-cluster.js';
 export {
+  registerBrokerApi,
+  type RegisterBrokerRequest,
+  type RegisterBrokerResponse,
+} from './apis/62-register-broker.js';
+export {
+  brokerHeartbeatApi,
+  type BrokerHeartbeatRequest,
+  type BrokerHeartbeatResponse,
+} from './apis/63-broker-heartbeat.js';
+export {
+  allocateProducerIdsApi,
+  type AllocateProducerIdsRequest,
+  type AllocateProducerIdsResponse,
+} from './apis/67-allocate-producer-ids.js';
+export {
   describeTopicPartitionsApi,
   type DescribeTopicPartitionsRequest,
   type DescribeTopicPartitionsResponse,
 } from './apis/75-describe-topic-partitions.js';
+export { replicaFetchApi, type ReplicaFetchRequest, type ReplicaFetchResponse } from './apis/1001-replica-fetch.js';
+export { raftMessageApi, type RaftMessageRequest } from './apis/1100-raft-message.js';
 export type { Isolation } from './apis/isolation.js';
 export {
   decodeError,

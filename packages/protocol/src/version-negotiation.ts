@@ -1,5 +1,5 @@
 /** Which version of an API two peers use: the newest that both have. */
-import type { AnyApi, ApiListener } from './api.js';
+import { isServedOn, type AnyApi, type ApiListener } from './api.js';
 import { apis } from './apis.js';
 import { protocolError } from './protocol-error.js';
 
@@ -12,7 +12,7 @@ export interface VersionRange {
 /** What a listener serves, as its Hello reply lists it. */
 export function servedVersions(listener: ApiListener): VersionRange[] {
   return [...apis.values()]
-    .filter((api) => listener === 'internal' || api.listener === 'client')
+    .filter((api) => isServedOn(api, listener))
     .map(({ key, minVersion, maxVersion }) => ({ key, min: minVersion, max: maxVersion }));
 }
 

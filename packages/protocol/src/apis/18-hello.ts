@@ -6,20 +6,25 @@
  */
 import { z } from 'zod';
 import { defineApi, type RequestOf, type ResponseOf } from '../api.js';
-import { name, natural } from '../fields.js';
+import { idField, name, natural, nodeIdField } from '../fields.js';
 
 const request = z.object({
   softwareName: name('Program that connects, such as millrace-js.'),
   softwareVersion: name('Its version.'),
   clusterId: name('The cluster it expects to find, refused when it is another one; null: any.').nullable(),
   node: z
-    .object({ nodeId: natural('Node id of the sender.') })
+    .object({
+      nodeId: nodeIdField('Node id of the sender.'),
+      clusterId: name('Cluster it belongs to; null: it has not joined one yet.').nullable(),
+      directoryId: idField('Id of its data directory.'),
+      incarnationId: idField('Drawn by its process when it started.'),
+    })
     .describe('Set when a node of the cluster connects; null for clients.')
     .nullable(),
 });
 
 const response = z.object({
-  clusterId: name('Id of the cluster.'),
+  clusterId: name('Id of the cluster; null: the node has not joined one yet.').nullable(),
   nodeId: natural('Node that answers.'),
   softwareVersion: name('Version of the node.'),
   apis: z
@@ -42,9 +47,12 @@ export const helloApi = defineApi({
   text: 'Opens a connection: identities, limits and the versions of every API.',
   versions: [{ version: 0, why: 'First version; must stay readable for ever.' }],
   listener: 'client',
+  alsoInternal: true,
   request,
   response,
 });
 
+/** Who a node says it is when it connects to another. */
+export type NodeCredentials = NonNullable<HelloRequest['node']>;
 export type HelloRequest = RequestOf<typeof helloApi>;
 export type HelloResponse = ResponseOf<typeof helloApi>;

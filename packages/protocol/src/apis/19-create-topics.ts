@@ -54,6 +54,7 @@ export const createTopicsApi = defineApi({
   text: 'Creates topics.',
   versions: [{ version: 0, why: 'First version.' }],
   listener: 'client',
+  alsoInternal: true,
   request,
   response,
 });

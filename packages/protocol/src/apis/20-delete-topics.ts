@@ -26,6 +26,7 @@ export const deleteTopicsApi = defineApi({
   text: 'Deletes topics and their records.',
   versions: [{ version: 0, why: 'First version: by name or id.' }],
   listener: 'client',
+  alsoInternal: true,
   request,
   response,
 });

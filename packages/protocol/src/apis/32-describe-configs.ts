@@ -27,6 +27,7 @@ export const describeConfigsApi = defineApi({
   text: 'Lists the settings of topics.',
   versions: [{ version: 0, why: 'First version.' }],
   listener: 'client',
+  alsoInternal: true,
   request,
   response,
 });

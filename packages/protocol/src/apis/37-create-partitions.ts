@@ -25,6 +25,7 @@ export const createPartitionsApi = defineApi({
   text: 'Adds partitions to topics.',
   versions: [{ version: 0, why: 'First version.' }],
   listener: 'client',
+  alsoInternal: true,
   request,
   response,
 });

@@ -36,6 +36,7 @@ export const incrementalAlterConfigsApi = defineApi({
   text: 'Changes settings of topics.',
   versions: [{ version: 0, why: 'First version.' }],
   listener: 'client',
+  alsoInternal: true,
   request,
   response,
 });

@@ -1,7 +1,7 @@
 /** DescribeCluster: all nodes, also those that serve no clients at the moment. */
 import { z } from 'zod';
 import { defineApi, type RequestOf, type ResponseOf } from '../api.js';
-import { name, natural, natural53OrNone, naturalOrNone, text } from '../fields.js';
+import { name, natural, natural53OrNone, naturalOrNone, nodeRoles, text } from '../fields.js';
 
 const request = z.object({});
 
@@ -13,10 +13,7 @@ const response = z.object({
     .array(
       z.object({
         nodeId: natural('Node id.'),
-        roles: z
-          .array(z.enum(['controller', 'broker']))
-          .max(8)
-          .describe('What it does.'),
+        roles: nodeRoles(),
         rack: name('Failure domain; null when not set.').nullable(),
         hostLabel: name('Machine it runs on; null when not set.').nullable(),
         host: text('Host of its client listener.'),
@@ -36,6 +33,7 @@ export const describeClusterApi = defineApi({
   text: 'Describes the cluster and its nodes.',
   versions: [{ version: 0, why: 'First version.' }],
   listener: 'client',
+  alsoInternal: true,
   request,
   response,
 });
