@@ -15,7 +15,7 @@ import type { BrokerServices } from './broker-services.js';
 import type { BrokerSettings } from './broker-settings.js';
 import type { ControllerGateway } from './controller-gateway.js';
 import { Dispatcher } from './dispatch.js';
-import { handlers } from './handlers/handlers.js';
+import { dispatchTable } from './handlers/dispatch-table.js';
 import { BrokerListener } from './listener.js';
 import { SyncSchedule } from './partition/sync-schedule.js';
 import { Partitions } from './partitions.js';
@@ -140,7 +140,7 @@ export class Broker {
     this.#partitions.reportOrphans();
     const { metrics } = this.#services;
     const dispatcher = new Dispatcher({
-      handlers: handlers(this.#services),
+      handlers: dispatchTable(this.#services),
       clock: environment.clock,
       logger: environment.logger,
       metrics,

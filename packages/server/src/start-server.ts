@@ -1,12 +1,20 @@
 /**
  * A node as one object in this process: real files, sockets and time around `createNode`, and the HTTP listener.
- *
- * Health and metrics are loaded only when they are asked for, so that an embedded node starts fast and stays small.
  */
-import { type Environment, formatAddress, type Logger, type Metrics, noMetrics, silentLogger } from '@millrace/base';
+import {
+  type Address,
+  type Environment,
+  formatAddress,
+  type Logger,
+  type Metrics,
+  noMetrics,
+  silentLogger,
+} from '@millrace/base';
 import { nodeEnvironment } from '@millrace/base/node';
 import { createNode, type MillraceNode } from './create-node.js';
-import type { HttpListener } from './http/http-listener.js';
+import { type HttpListener, openHttpListener } from './http/http-listener.js';
+import { MetricsRecorder } from './metrics/metrics-recorder.js';
+import { observeProcess } from './process/process-metrics.js';
 import { advertisedFor } from './process/advertised-address.js';
 import { loadNodeConfig, type NodeConfig } from './settings/node-config.js';
 
@@ -63,7 +71,7 @@ export async function serveNode(
   config: NodeConfig,
   { logger = silentLogger }: { readonly logger?: Logger } = {},
 ): Promise<MillraceServer> {
-  const shell = config.http === undefined ? undefined : await HttpShell.open(config, config.http);
+  const shell = config.http === undefined ? undefined : await HttpShell.open(config.http);
   try {
     const environment: Environment = nodeEnvironment({ logger, metrics: shell?.metrics ?? noMetrics });
     const advertised = config.advertised ?? advertisedFor(config.client);
@@ -93,16 +101,11 @@ class HttpShell {
     this.#shown = parts.shown;
   }
 
-  static async open(_config: NodeConfig, address: { host: string; port: number }): Promise<HttpShell> {
-    const [{ openHttpListener }, { PromMetrics }, { observeProcess }] = await Promise.all([
-      import('./http/http-listener.js'),
-      import('./metrics/prom-metrics.js'),
-      import('./process/process-metrics.js'),
-    ]);
-    const metrics = new PromMetrics();
+  static async open(address: Address): Promise<HttpShell> {
+    const metrics = new MetricsRecorder();
     const shown: { node: MillraceNode | undefined } = { node: undefined };
     const problems = (): readonly string[] => shown.node?.problems ?? ['the node is starting'];
-    const listener = await openHttpListener({ address, problems, metrics });
+    const listener = await openHttpListener({ address, problems, metrics: () => metrics.families() });
     return new HttpShell(metrics, { listener, stopMeasuring: observeProcess(metrics), shown });
   }
 

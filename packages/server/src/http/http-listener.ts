@@ -6,18 +6,18 @@
  *     GET /metrics        Prometheus text
  *
  * It is opened before the node has recovered its logs, so that a supervisor can tell a slow start from a dead process.
+ * What answers is loaded with the first request: a node does not start later for it.
  */
-import { createAdaptorServer } from '@hono/node-server';
 import type { Address } from '@millrace/base';
 import { listenError } from '@millrace/broker';
-import { Hono } from 'hono';
-import type { Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { MetricFamily } from '../metrics/metrics-recorder.js';
 
 export interface HttpListenerOptions {
   readonly address: Address;
   /** Why the node should not get traffic; empty when it should. */
   readonly problems: () => readonly string[];
-  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  readonly metrics: () => readonly MetricFamily[];
 }
 
 export interface HttpListener {
@@ -32,6 +32,29 @@ const requestTimeoutMs = 10_000;
 
 /** Rejects with a typed error when the address cannot be bound. */
 export async function openHttpListener(options: HttpListenerOptions): Promise<HttpListener> {
+  let answering: Promise<RequestListener> | undefined;
+  const server = createServer((request, response) => {
+    answering ??= loadApp(options);
+    answering.then(
+      (answer) => answer(request, response),
+      (error: unknown) => response.destroy(error as Error),
+    );
+  });
+  server.maxConnections = maxConnections;
+  server.requestTimeout = requestTimeoutMs;
+  server.headersTimeout = requestTimeoutMs;
+  await listen(server, options.address);
+  const bound = server.address();
+  const port = bound !== null && typeof bound === 'object' ? bound.port : options.address.port;
+  return { address: { host: options.address.host, port }, close: () => close(server) };
+}
+
+async function loadApp(options: HttpListenerOptions): Promise<RequestListener> {
+  const [{ getRequestListener }, { Hono }, { prometheusContentType, prometheusText }] = await Promise.all([
+    import('@hono/node-server'),
+    import('hono'),
+    import('../metrics/prometheus-text.js'),
+  ]);
   const app = new Hono();
   app.get('/health/live', (context) => context.json({ status: 'live' }));
   app.get('/health/ready', (context) => {
@@ -40,19 +63,13 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
       ? context.json({ status: 'ready', reasons })
       : context.json({ status: 'not ready', reasons }, 503);
   });
-  app.get('/metrics', async (context) =>
-    context.body(await options.metrics.text(), 200, { 'Content-Type': options.metrics.contentType }),
-  );
+  app.get('/metrics', async (context) => {
+    const text = await prometheusText(options.metrics());
+    return context.body(text, 200, { 'Content-Type': prometheusContentType });
+  });
   app.notFound((context) => context.text('Not found. There are /health/live, /health/ready and /metrics.\n', 404));
-
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
-  server.maxConnections = maxConnections;
-  server.requestTimeout = requestTimeoutMs;
-  server.headersTimeout = requestTimeoutMs;
-  await listen(server, options.address);
-  const bound = server.address();
-  const port = bound !== null && typeof bound === 'object' ? bound.port : options.address.port;
-  return { address: { host: options.address.host, port }, close: () => close(server) };
+  const answer = getRequestListener(app.fetch);
+  return (request, response) => void answer(request, response);
 }
 
 function listen(server: Server, address: Address): Promise<void> {

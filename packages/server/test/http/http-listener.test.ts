@@ -7,7 +7,9 @@ async function listener(problems: () => readonly string[] = () => []): Promise<s
   const opened = await openHttpListener({
     address: { host: '127.0.0.1', port: 0 },
     problems,
-    metrics: { contentType: 'text/plain; version=0.0.4', text: () => Promise.resolve('millrace_up 1\n') },
+    metrics: () => [
+      { name: 'millrace_up', help: 'Up.', type: 'gauge', samples: [{ suffix: '', labels: {}, value: 1 }] },
+    ],
   });
   open.push(opened);
   return `http://127.0.0.1:${opened.address.port}`;
@@ -36,8 +38,8 @@ describe('health', () => {
 
 test('metrics come with the content type that scrapers expect', async () => {
   const response = await fetch(`${await listener()}/metrics`);
-  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4');
-  expect(await response.text()).toBe('millrace_up 1\n');
+  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  expect(await response.text()).toContain('\nmillrace_up 1\n');
 });
 
 test.each(['/', '/etc/passwd', '/health/../../x', '/metrics/__proto__'])('%s is not found', async (path) => {
@@ -51,7 +53,7 @@ test('a port in use is refused with the address and the setting', async () => {
   const second = openHttpListener({
     address: { host: '127.0.0.1', port },
     problems: () => [],
-    metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
+    metrics: () => [],
   });
   await expect(second).rejects.toMatchObject({
     code: 'ADDRESS_IN_USE',

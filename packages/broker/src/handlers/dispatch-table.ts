@@ -1,4 +1,5 @@
 /** The dispatch table: every API this node serves. What is not listed here is refused. */
+import { helloApi } from '@millrace/protocol';
 import type { BrokerServices } from '../broker-services.js';
 import type { AnyHandler } from '../request.js';
 import { produceHandler } from './00-produce.js';
@@ -17,13 +18,12 @@ import { incrementalAlterConfigsHandler } from './44-incremental-alter-configs.j
 import { describeClusterHandler } from './60-describe-cluster.js';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.js';
 
-export function handlers(services: BrokerServices): readonly AnyHandler[] {
-  return [
+export function dispatchTable(services: BrokerServices): readonly AnyHandler[] {
+  const handlers = [
     produceHandler(services),
     fetchHandler(services),
     listOffsetsHandler(services),
     metadataHandler(services),
-    helloHandler(services),
     createTopicsHandler(services),
     deleteTopicsHandler(services),
     deleteRecordsHandler(services),
@@ -35,4 +35,6 @@ export function handlers(services: BrokerServices): readonly AnyHandler[] {
     describeClusterHandler(services),
     describeTopicPartitionsHandler(services),
   ];
+  const served = new Set([helloApi.key, ...handlers.map(({ api }) => api.key)]);
+  return [...handlers, helloHandler(services, served)];
 }
