@@ -113,6 +113,12 @@ export {
 export { FrameReader, type Frame, type FrameReaderOptions } from './frame-reader.js';
 export { guardMessagePack, type GuardLimits } from './message-pack-guard.js';
 export { errorFromWire, errorNumber, noError, protocolError, wireError, type WireError } from './protocol-error.js';
+export {
+  packRaftMessage,
+  unpackRaftMessage,
+  type RaftEntryParts,
+  type RaftMessageParts,
+} from './raft-message-parts.js';
 export { SlabPool } from './slab-pool.js';
 export { topicNameProblem } from './topic-name.js';
 export { negotiateVersion, servedVersions, type VersionRange } from './version-negotiation.js';

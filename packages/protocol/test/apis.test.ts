@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { apis } from '../src/index.js';
+import { apis, isServedOn, metadataApi, servedVersions, type ApiListener } from '../src/index.js';
 
 const all = [...apis.values()];
 
@@ -17,6 +17,56 @@ test('versions have no gaps and each says why it is there', () => {
   }
 });
 
+/**
+ * Who may call what: every API of the table on every listener. An API that is missing here fails the test, so that a new
+ * one gets its line by decision and not by accident.
+ */
+const reachable: Readonly<Record<string, readonly ApiListener[]>> = {
+  Produce: ['client'],
+  Fetch: ['client'],
+  ListOffsets: ['client'],
+  Metadata: ['client'],
+  Hello: ['client', 'internal'],
+  CreateTopics: ['client', 'internal'],
+  DeleteTopics: ['client', 'internal'],
+  DeleteRecords: ['client'],
+  InitProducerId: ['client'],
+  OffsetForLeaderEpoch: ['client', 'internal'],
+  DescribeConfigs: ['client', 'internal'],
+  DescribeLogDirs: ['client'],
+  CreatePartitions: ['client', 'internal'],
+  ElectLeaders: ['client', 'internal'],
+  IncrementalAlterConfigs: ['client', 'internal'],
+  AlterPartitionReassignments: ['client', 'internal'],
+  ListPartitionReassignments: ['client', 'internal'],
+  AlterPartition: ['internal'],
+  DescribeCluster: ['client', 'internal'],
+  RegisterBroker: ['internal'],
+  BrokerHeartbeat: ['internal'],
+  AllocateProducerIds: ['internal'],
+  DescribeTopicPartitions: ['client'],
+  ReplicaFetch: ['internal'],
+  RaftMessage: ['internal'],
+};
+
+const matrix = all.flatMap((api) => (['client', 'internal'] as const).map((listener) => ({ api, listener })));
+
+test.each(matrix.map((cell) => ({ ...cell, name: cell.api.name })))('X11: $name on the $listener listener', (cell) => {
+  const isAllowed = reachable[cell.api.name]?.includes(cell.listener);
+  expect(isAllowed).toBeDefined();
+  expect(isServedOn(cell.api, cell.listener)).toBe(isAllowed);
+  expect(servedVersions(cell.listener).some(({ key }) => key === cell.api.key)).toBe(isAllowed);
+});
+
+test('X11: an API that does not say more is served on its own listener only', () => {
+  expect(all.map(({ name }) => name).sort()).toEqual(Object.keys(reachable).sort());
+  for (const listener of ['client', 'internal'] as const) {
+    const silent = { listener, alsoInternal: metadataApi.alsoInternal };
+    expect(isServedOn(silent, 'client')).toBe(listener === 'client');
+    expect(isServedOn(silent, 'internal')).toBe(listener === 'internal');
+  }
+});
+
 /** Every schema below a field, with its path. */
 function* walk(schema: z.core.$ZodType, path: string): Generator<{ path: string; schema: z.core.$ZodType }> {
   yield { path, schema };
@@ -25,6 +75,13 @@ function* walk(schema: z.core.$ZodType, path: string): Generator<{ path: string;
   }
   if (schema instanceof z.ZodArray) yield* walk(schema.element, `${path}[]`);
   if (schema instanceof z.ZodNullable) yield* walk(schema.unwrap(), path);
+  if (schema instanceof z.ZodUnion) {
+    for (const [index, option] of schema.options.entries()) yield* walk(option, `${path}|${index}`);
+  }
+}
+
+function isMaxLengthSet(schema: z.ZodArray): boolean {
+  return (schema._zod.def.checks ?? []).some(({ _zod }) => _zod.def.check === 'max_length');
 }
 
 const fields = all.flatMap((api) => [
@@ -38,7 +95,7 @@ test('every number, text and list is bounded', () => {
       return schema.safeParse(2 ** 53).success || schema.safeParse(-(2 ** 53)).success || schema.safeParse(0.5).success;
     }
     if (schema instanceof z.ZodString) return schema.safeParse('x'.repeat(100_000)).success;
-    if (schema instanceof z.ZodArray) return schema._zod.def.checks?.length !== 1;
+    if (schema instanceof z.ZodArray) return !isMaxLengthSet(schema);
     return false;
   });
   expect(unbounded.map(({ path }) => path)).toEqual([]);
@@ -46,7 +103,7 @@ test('every number, text and list is bounded', () => {
 
 test('every field has a text for the documentation', () => {
   const silent = fields.filter(({ path, schema }) => {
-    if (!path.includes('.') || path.endsWith('[]') || schema instanceof z.ZodNullable) return false;
+    if (!path.includes('.') || /(\[\]|\|\d+)$/.test(path) || schema instanceof z.ZodNullable) return false;
     return (z.globalRegistry.get(schema)?.description ?? '') === '';
   });
   expect(silent.map(({ path }) => path)).toEqual([]);

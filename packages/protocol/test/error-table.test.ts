@@ -53,6 +53,25 @@ test('below 1000 names, numbers and retries are those of a Kafka client', () => 
   );
 });
 
+/** Younger than that client; from the list in Apache Kafka's protocol documentation. */
+const youngerErrors: Readonly<Record<number, string>> = {
+  89: 'THROTTLING_QUOTA_EXCEEDED',
+  90: 'PRODUCER_FENCED',
+  95: 'INVALID_UPDATE_VERSION',
+  100: 'UNKNOWN_TOPIC_ID',
+  101: 'DUPLICATE_BROKER_REGISTRATION',
+  102: 'BROKER_ID_NOT_REGISTERED',
+  103: 'INCONSISTENT_TOPIC_ID',
+  104: 'INCONSISTENT_CLUSTER_ID',
+  107: 'INELIGIBLE_REPLICA',
+  108: 'NEW_LEADER_ELECTED',
+};
+
+test('the younger numbers of Kafka have Kafka’s names too', () => {
+  const younger = errorTable.filter(({ number }) => number > 88 && number < 1000);
+  expect(Object.fromEntries(younger.map(({ number, name }) => [number, name]))).toEqual(youngerErrors);
+});
+
 test('an error survives the way through a reply', () => {
   for (const { name, retriable } of errorTable) {
     const wire = wireError(protocolError(name, `what ${name} means`));

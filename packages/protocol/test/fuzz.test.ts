@@ -21,11 +21,15 @@ import {
   encodeResponse,
   errorFlag,
   FrameReader,
+  raftMessageApi,
   responseFlag,
   SlabPool,
   splitPayload,
+  unpackRaftMessage,
   type AnyApi,
   type Frame,
+  type ProduceRequest,
+  type RaftMessageRequest,
 } from '../src/index.js';
 import { arbitraryMessage } from './arbitrary-messages.js';
 
@@ -191,7 +195,8 @@ function handle(frame: Frame): void {
     } else {
       const message = decodeRequest(api, frame.apiVersion, frame.body, frame.payload.length);
       checkAccepted(api, message, true);
-      if (api.requestPayload) splitPayload((message as { partitions: { bytes: number }[] }).partitions, frame.payload);
+      if (api === raftMessageApi) unpackRaftMessage(message as RaftMessageRequest, frame.payload);
+      else if (api.requestPayload) splitPayload((message as ProduceRequest).partitions, frame.payload);
     }
   } catch (error) {
     note(error);

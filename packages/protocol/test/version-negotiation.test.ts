@@ -1,6 +1,6 @@
 import { errorCode, errorMessage } from '@millrace/base';
 import { expect, test } from 'vitest';
-import { apis, metadataApi, negotiateVersion, servedVersions } from '../src/index.js';
+import { apis, isServedOn, metadataApi, negotiateVersion, servedVersions } from '../src/index.js';
 import { thrown } from './thrown.js';
 
 const key = metadataApi.key;
@@ -33,7 +33,11 @@ test('an API that the node does not serve is refused', () => {
   expect(errorMessage(thrown(() => negotiateVersion(api, [])))).toContain('does not serve Metadata');
 });
 
-test('a listener offers what it serves', () => {
-  expect(servedVersions('internal').map((range) => range.key)).toEqual([...apis.keys()]);
-  for (const range of servedVersions('client')) expect(apis.get(range.key)?.listener).toBe('client');
+test('a listener offers what it serves, with its versions', () => {
+  for (const listener of ['client', 'internal'] as const) {
+    const expected = [...apis.values()].filter((api) => isServedOn(api, listener));
+    expect(servedVersions(listener)).toEqual(
+      expected.map(({ key, minVersion, maxVersion }) => ({ key, min: minVersion, max: maxVersion })),
+    );
+  }
 });
