@@ -25,6 +25,8 @@ export interface BrokerSettings {
   readonly fetchMaxBytes: number;
   /** Longest wait of a fetch or a produce request, whatever the request says. */
   readonly maxWaitMs: number;
+  /** Fetch, and produce, requests of all connections that may wait at the same time. */
+  readonly maxWaitingRequests: number;
   /** Batches that Hello announces as accepted; a topic may allow less or more. */
   readonly maxBatchBytes: number;
   /** Whether Metadata creates the topics it is asked for by name. */
@@ -48,6 +50,7 @@ export const defaultBrokerSettings: BrokerSettings = {
   stallMs: 60_000,
   fetchMaxBytes: 8 * 1024 * 1024,
   maxWaitMs: 5 * 60_000,
+  maxWaitingRequests: 100_000,
   maxBatchBytes: 1024 * 1024 + 12,
   autoCreateTopics: true,
   housekeepingMs: 30_000,

@@ -73,6 +73,7 @@ export class Broker {
   private constructor(options: BrokerOptions) {
     const { environment, controller, nodeId, logDirectory, nodeDefaults, producerIdExpirationMs } = options;
     const { clock, logger } = environment;
+    const maxWaiting = options.settings.maxWaitingRequests;
     this.#options = options;
     this.#partitions = new Partitions({
       nodeId,
@@ -93,8 +94,8 @@ export class Broker {
       controller,
       partitions: this.#partitions,
       producerIds: new ProducerIds(() => controller.allocateProducerIds({ nodeId, brokerEpoch: this.#brokerEpoch })),
-      produceDeadlines: new DeadlineQueue(clock),
-      fetchDeadlines: new DeadlineQueue(clock),
+      produceDeadlines: new DeadlineQueue(clock, { maxWaiting }),
+      fetchDeadlines: new DeadlineQueue(clock, { maxWaiting }),
       isStopping: () => this.#isStopping,
     };
     this.#observe();
@@ -216,6 +217,8 @@ export class Broker {
     try {
       await this.#partitions.retryFailed();
       if (this.#isStopping) return;
+      // Topics that do not wait for the disk are synced here, so that a power cut costs them seconds, not segments.
+      for (const partition of this.#partitions.all()) partition.startSync();
       await logDirectory.housekeeping((hosted) => this.#partitions.highWatermarkOf(hosted));
     } catch (error) {
       environment.logger.error('housekeeping failed; it is tried again', { error: errorMessage(error) });

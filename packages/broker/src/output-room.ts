@@ -2,8 +2,9 @@
  * What one connection holds of replies: bytes queued in its socket, and bytes that readers of logs have reserved for
  * replies they are about to make.
  *
- * There is room while the sum is below `maxBytes`; then one reply of any size may be made, so the bound is `maxBytes`
- * plus one reply. Who finds no room waits its turn.
+ * A reply of records may be made while the sum is below `maxBytes`, so the bound is `maxBytes` plus one reply; who finds
+ * no room waits its turn. Other requests are begun while what is queued alone is below it: their replies are small, and
+ * a read from the disk must not hold them up.
  *
  * Memory of a log's read pool goes back when its bytes have left the socket. A socket tells how much it still holds,
  * and sends in order: everything up to (all bytes ever written - bytes held) has left.
@@ -33,6 +34,10 @@ export class OutputRoom {
   }
 
   get hasRoom(): boolean {
+    return this.#socket.bufferedBytes < this.#maxBytes;
+  }
+
+  get #canReserve(): boolean {
     return this.#socket.bufferedBytes + this.#reservedBytes < this.#maxBytes;
   }
 
@@ -46,7 +51,7 @@ export class OutputRoom {
    * which also resolves when the connection closes. Give it back with `giveBack`, after writing.
    */
   reserve(bytes: number): Promise<void> | undefined {
-    if (this.#isClosed || (this.hasRoom && this.#waiting.length === 0)) {
+    if (this.#isClosed || (this.#canReserve && this.#waiting.length === 0)) {
       this.#reservedBytes += bytes;
       return undefined;
     }
@@ -62,7 +67,7 @@ export class OutputRoom {
 
   /** Gives turns to those who wait, as far as there is room. */
   wake(): void {
-    for (let next = this.#waiting[0]; next !== undefined && this.hasRoom; next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next !== undefined && this.#canReserve; next = this.#waiting[0]) {
       this.#waiting.shift();
       this.#reservedBytes += next.bytes;
       next.turn.resolve();

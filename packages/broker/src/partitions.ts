@@ -70,6 +70,7 @@ export class Partitions {
     const partition = this.#topics.get(topicId)?.partitions[index];
     if (partition === undefined) throw this.#whyMissing(topicId, index);
     partition.requireLeader(leaderEpoch);
+    partition.requireOnline();
     return partition;
   }
 
@@ -226,9 +227,11 @@ export class Partitions {
     return protocolError('LEADER_NOT_AVAILABLE', `${label} is being opened: try again.`);
   }
 
-  /** Errors are the callee's own to keep: the chain never breaks. */
   #enqueue(work: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(work);
+    this.#work = this.#work.then(work).catch((error: unknown) => {
+      // Each partition reports its own trouble: this is a bug, and what comes after must still be done.
+      this.#options.logger.error('change of the metadata was not worked off', { error: errorMessage(error) });
+    });
     return this.#work;
   }
 }

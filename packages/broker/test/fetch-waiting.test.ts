@@ -104,6 +104,17 @@ describe('a fetch at the end of the log', () => {
     expect(node.simulation.nowMs).toBeLessThan(10_000);
   });
 
+  test('is refused when too many wait already', async () => {
+    const node = await NodeFixture.start({ settings: { maxWaitingRequests: 1 } });
+    const client = await node.client();
+    const topicId = await node.topic(client, 'orders');
+    const waiting = fetchFrom(client, [{ topicId, offset: 0 }], { maxWaitMs: 500 });
+    await node.simulation.runFor(50);
+    const refused = fetchFrom(client, [{ topicId, offset: 0 }], { maxWaitMs: 500 });
+    await expect(node.complete(refused)).rejects.toMatchObject({ code: 'THROTTLING_QUOTA_EXCEEDED', retriable: true });
+    expect((await node.complete(waiting)).partitions[0]?.error).toBe(0);
+  });
+
   test('is forgotten when its connection is gone', async () => {
     const { node, reader, topicId } = await fixture();
     const waiting = fetchFrom(reader, [{ topicId, offset: 1 }], { maxWaitMs: 60_000 });

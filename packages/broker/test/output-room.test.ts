@@ -32,6 +32,8 @@ describe('OutputRoom', () => {
     room.giveBack(900);
     await Promise.resolve();
     expect(hasTurn).toBe(true);
+    expect(room.hasRoom).toBe(true);
+    room.write(new Uint8Array(900));
     expect(room.hasRoom).toBe(false);
     socket.take();
     expect(room.hasRoom).toBe(true);

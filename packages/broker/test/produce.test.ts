@@ -50,6 +50,15 @@ describe('acknowledgement', () => {
     expect(await values(node, client, topicId)).toEqual(['v']);
   });
 
+  test('in a topic with durability replicated the sync follows within seconds', async () => {
+    const { node, client, topicId } = await fixture({ durability: 'replicated' });
+    await node.complete(produce(client, [{ topicId, batch: batchOf(['v']) }]));
+    const log = node.logDirectory.log('orders', 0);
+    expect(log?.syncedEndOffset).toBe(0);
+    await node.simulation.runFor(40_000);
+    expect(log?.syncedEndOffset).toBe(1);
+  });
+
   test('with acks all is refused before the append when min.insync.replicas cannot be met', async () => {
     const { node, client, topicId } = await fixture({ 'min.insync.replicas': '2' });
     const refused = await node.complete(produce(client, [{ topicId, batch: batchOf(['v']) }]));
@@ -100,6 +109,8 @@ describe('a disk that fails', () => {
     expect(errorName(failed[0]?.error)).toBe('KAFKA_STORAGE_ERROR');
     const again = await node.complete(produce(client, [{ topicId, batch: batchOf(['again']) }]));
     expect(errorName(again[0]?.error)).toBe('KAFKA_STORAGE_ERROR');
+    const read = await node.complete(fetchFrom(client, [{ topicId, offset: 1 }], { maxWaitMs: 60_000 }));
+    expect(errorName(read.partitions[0]?.error)).toBe('KAFKA_STORAGE_ERROR');
     const other = await node.complete(produce(client, [{ topicId, partition: 1, batch: batchOf(['other']) }]));
     expect(errorName(other[0]?.error)).toBe('NONE');
     expect(node.broker.problems).toEqual([expect.stringContaining('orders-0 is offline')]);

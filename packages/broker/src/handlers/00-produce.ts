@@ -27,6 +27,7 @@ function produce(
   if (request.transactionalId !== null) {
     throw protocolError('INVALID_REQUEST', 'This node does not serve transactions yet: leave transactionalId out.');
   }
+  if (request.acks !== 0) services.produceDeadlines.requireRoom();
   const batches = splitPayload(request.partitions, context.payload);
   const results: Result[] = [];
   let pending: PendingProduce | undefined;

@@ -29,7 +29,10 @@ async function fetchRecords(
   for (;;) {
     const turn = connection.output.reserve(maxBytes);
     if (turn !== undefined) await turn;
-    const reading = await FetchReading.of(services, request, maxBytes);
+    const reading = await FetchReading.of(services, request, maxBytes).catch((error: unknown) => {
+      connection.output.giveBack(maxBytes);
+      throw error;
+    });
     const waitMs = deadlineMs - clock.monotonicMs();
     if (reading.bytes >= minBytes || reading.isFinal || waitMs <= 0 || connection.isClosed || services.isStopping()) {
       services.metrics.fetched(reading.bytes);
@@ -54,12 +57,13 @@ interface Wait {
 }
 
 /** Resolves when so much more can be read, waiting is pointless, the time is over, or the peer is gone. */
-function moreBytes(services: BrokerServices, wait: Wait): Promise<void> {
+async function moreBytes(services: BrokerServices, wait: Wait): Promise<void> {
   const { connection, reading, waitMs } = wait;
   // What arrived while the disk was read did not wake anybody.
   const missingBytes = wait.missingBytes - reading.missedBytes;
-  if (missingBytes <= 0) return Promise.resolve();
-  return new Promise((resolve) => {
+  if (missingBytes <= 0) return;
+  services.fetchDeadlines.requireRoom();
+  await new Promise<void>((resolve) => {
     const pending = new PendingFetch({
       partitions: reading.partitions,
       missingBytes,

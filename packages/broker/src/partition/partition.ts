@@ -152,6 +152,17 @@ export class Partition {
     }
   }
 
+  /** Throws when the log failed: what it holds beyond the last good sync is not known. */
+  requireOnline(): void {
+    if (!this.isOffline) return;
+    const reason = this.log.offlineReason?.message ?? 'its last sync did not succeed';
+    throw protocolError(
+      'KAFKA_STORAGE_ERROR',
+      `The log of ${this.label} is offline until the node restarts: ${reason}`,
+      this.log.offlineReason,
+    );
+  }
+
   /** Throws when an append with acks all could not be acknowledged anyway. */
   requireMinInSync(): void {
     const inSync = this.#assignment.isr.length;
@@ -222,7 +233,8 @@ export class Partition {
 
   /** Syncs until all that was appended is synced; does nothing while that is going on already. */
   startSync(): void {
-    if (this.#syncing !== undefined || this.#closed) return;
+    if (this.#syncing !== undefined || this.#closed || this.isOffline) return;
+    if (this.log.syncedEndOffset === this.log.endOffset) return;
     this.#syncing = this.#syncAll().finally(() => {
       this.#syncing = undefined;
     });

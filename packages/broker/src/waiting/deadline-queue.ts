@@ -9,6 +9,7 @@
  * Invariants: `#order` is a binary min-heap holding the key of each bucket once; a request is in at most one bucket.
  */
 import { assert, type Clock, type Timer } from '@millrace/base';
+import { protocolError } from '@millrace/protocol';
 
 /** A request that waits for something, or for its deadline. */
 export interface Waiting {
@@ -18,8 +19,14 @@ export interface Waiting {
   expire(): void;
 }
 
+export interface DeadlineQueueOptions {
+  readonly maxWaiting: number;
+  readonly tickMs?: number;
+}
+
 export class DeadlineQueue {
   readonly #clock: Clock;
+  readonly #maxWaiting: number;
   readonly #tickMs: number;
   readonly #buckets = new Map<number, Set<Waiting>>();
   readonly #order: number[] = [];
@@ -27,13 +34,23 @@ export class DeadlineQueue {
   #timerTick = Infinity;
   #size = 0;
 
-  constructor(clock: Clock, tickMs = 10) {
+  constructor(clock: Clock, options: DeadlineQueueOptions) {
     this.#clock = clock;
-    this.#tickMs = tickMs;
+    this.#maxWaiting = options.maxWaiting;
+    this.#tickMs = options.tickMs ?? 10;
   }
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Throws when no further request may wait: asked before anything is done for it. */
+  requireRoom(): void {
+    if (this.#size < this.#maxWaiting) return;
+    throw protocolError(
+      'THROTTLING_QUOTA_EXCEEDED',
+      `${this.#size} requests are waiting at this node, which is its limit: try again later.`,
+    );
   }
 
   add(waiting: Waiting, delayMs: number): void {

@@ -29,7 +29,7 @@ describe('DeadlineQueue', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const clock = new ManualClock({ monotonicMs: 3.5 });
-        const queue = new DeadlineQueue(clock, 10);
+        const queue = new DeadlineQueue(clock, { maxWaiting: 1000, tickMs: 10 });
         const waiters: Waiter[] = [];
         const removed = new Set<Waiter>();
         for (const taken of steps) {
@@ -64,14 +64,26 @@ describe('DeadlineQueue', () => {
 
   test('arms one timer however many wait', () => {
     const clock = new ManualClock();
-    const queue = new DeadlineQueue(clock);
+    const queue = new DeadlineQueue(clock, { maxWaiting: 1000 });
     for (let delayMs = 1000; delayMs > 0; delayMs--) queue.add(new Waiter(clock, delayMs), delayMs);
     expect(clock.pendingTimers).toBe(1);
   });
 
+  test('refuses to let more wait than its limit, and takes them again when others have left', () => {
+    const queue = new DeadlineQueue(new ManualClock(), { maxWaiting: 2 });
+    const waiters = [1, 2].map((delayMs) => new Waiter(new ManualClock(), delayMs));
+    for (const waiter of waiters) {
+      queue.requireRoom();
+      queue.add(waiter, 1000);
+    }
+    expect(() => queue.requireRoom()).toThrow('2 requests are waiting');
+    queue.remove(waiters[0]!);
+    expect(() => queue.requireRoom()).not.toThrow();
+  });
+
   test('a request that expires may queue again at once', () => {
     const clock = new ManualClock();
-    const queue = new DeadlineQueue(clock);
+    const queue = new DeadlineQueue(clock, { maxWaiting: 1000 });
     let expirations = 0;
     const waiter: Waiting = {
       bucket: undefined,
@@ -86,7 +98,7 @@ describe('DeadlineQueue', () => {
 
   test('expireAll ends every wait at once and leaves no timer', () => {
     const clock = new ManualClock();
-    const queue = new DeadlineQueue(clock);
+    const queue = new DeadlineQueue(clock, { maxWaiting: 1000 });
     const waiters = [5, 50, 5000].map((delayMs) => {
       const waiter = new Waiter(clock, delayMs);
       queue.add(waiter, delayMs);
