@@ -35,7 +35,8 @@ export class ItemIterator<Item> implements AsyncIterableIterator<Item> {
         if (value !== undefined) return Promise.resolve({ done: false, value });
       }
     } catch (error) {
-      return Promise.reject(error);
+      const reason = error as Error;
+      return Promise.reject(reason);
     }
     return this.#wait();
   }

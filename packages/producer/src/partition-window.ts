@@ -64,6 +64,8 @@ export class PartitionWindow {
   #spentProducerId = -1;
   /** A numbered batch failed: what follows cannot pass under the present epoch. */
   #gap = false;
+  /** The topic was created again: what is here goes into a new, empty log. */
+  #startsOver = false;
   /** Requests that carry a batch of this partition and have not settled, and where they went. */
   #inFlight = 0;
   #node = -1;
@@ -111,7 +113,7 @@ export class PartitionWindow {
 
   /** The next batch to send to `node`, or undefined. Changes nothing; `send` does. */
   next(node: number, nowMs: number): ProducerBatch | undefined {
-    if (nowMs < this.#retryAtMs) return undefined;
+    if (this.#startsOver || nowMs < this.#retryAtMs) return undefined;
     // What is in flight to a former leader must settle first: on one connection order holds, over two it does not.
     if (this.#inFlight > 0 && (this.#node !== node || this.#gap)) return undefined;
     if (this.needsIdentity) return undefined;
@@ -196,11 +198,23 @@ export class PartitionWindow {
   }
 
   /**
+   * The topic was deleted, and created again under its name. What may have been written is gone with the old log, and
+   * late copies of old requests name the old topic id: everything here may be numbered anew.
+   */
+  startOver(): void {
+    this.#startsOver = true;
+    this.#gap = this.#gap || this.#producerId !== -1;
+  }
+
+  /**
    * Closes the gap when nothing is in flight and the oldest batch may be renumbered. Returns the batches that had to
    * be given up for it, and whether the epoch went up.
    */
   closeGap(): { readonly bumped: boolean; readonly givenUp: readonly ProducerBatch[] } {
-    if (!this.#gap || this.#inFlight > 0) return nothingClosed;
+    if (this.#inFlight > 0) return nothingClosed;
+    if (this.#startsOver) for (const batch of this.#batches) batch.outcomeUnknown = false;
+    this.#startsOver = false;
+    if (!this.#gap) return nothingClosed;
     const lost = this.#spentProducerId === this.#producerId && this.#producerId !== -1;
     const oldest = this.#batches[0];
     // An oldest batch of unknown fate gets its chance under its old number first: `next` sends it alone.
@@ -224,6 +238,7 @@ export class PartitionWindow {
   nextEventMs(nowMs: number): number {
     const oldest = this.#batches[0] ?? this.source.oldest();
     if (oldest === undefined) return Infinity;
+    if (this.#startsOver && this.#inFlight === 0) return nowMs;
     let at = oldest.deadlineMs;
     if (this.#retryAtMs > nowMs) at = Math.min(at, this.#retryAtMs);
     const readyAt = this.source.readyAtMs();

@@ -46,8 +46,10 @@ export class ProducerBatch {
   inFlight = false;
   /** Whether it was the oldest of its partition when last sent: only then does "out of order" mean that it cannot pass. */
   sentAsOldest = false;
-  /** Some attempt may have written it without our knowing. Never goes back to false. */
+  /** Some attempt may have written it without our knowing. */
   outcomeUnknown = false;
+  /** Some attempt was never answered: a socket may still hold its bytes. Never goes back to false. */
+  wasUnanswered = false;
   /** It has its outcome; a late answer is ignored. */
   resolved = false;
   lastError: MillraceError | undefined;
@@ -96,7 +98,7 @@ export class ProducerBatch {
 
   /** Lets go of the memory. Returns the writer when it may be used again: nothing else can hold its bytes any more. */
   releaseWriter(): BatchWriter | undefined {
-    const writer = this.inFlight || this.outcomeUnknown || !this.#isPooled ? undefined : this.#writer;
+    const writer = this.inFlight || this.wasUnanswered || !this.#isPooled ? undefined : this.#writer;
     this.#writer = undefined;
     this.#encoded = undefined;
     return writer;

@@ -8,6 +8,7 @@
  */
 import { backoffMs, errorMessage, MillraceError, sleep, type Backoff, type RandomStream } from '@millrace/base';
 import { retryDecision, type ClusterClient, type TopicMetadata } from '@millrace/client';
+import { protocolError } from '@millrace/protocol';
 import type { PartitionBufferOptions } from './partition-buffer.js';
 import { TopicBuffer } from './topic-buffer.js';
 import type { WaitingRecord } from './waiting-record.js';
@@ -23,8 +24,8 @@ export interface ProducerTopicsOptions {
   readonly place: (topic: TopicBuffer, records: readonly WaitingRecord[]) => void;
   /** These records of a topic will never be placed. */
   readonly fail: (topic: string, records: readonly WaitingRecord[], error: MillraceError) => void;
-  /** A topic cannot be used: what is in batches for it must fail too. */
-  readonly refuse: (topic: string, error: MillraceError) => void;
+  /** A topic, or its partitions from a number on, cannot be used: what is in batches for them must fail too. */
+  readonly refuse: (topic: string, error: MillraceError, firstPartition: number) => void;
   /** Something is known that was not before. */
   readonly onChange: () => void;
 }
@@ -32,6 +33,8 @@ export interface ProducerTopicsOptions {
 interface Topic {
   readonly buffer: TopicBuffer;
   metadata: TopicMetadata | undefined;
+  /** Of the topic that its partitions' batches were numbered for. */
+  topicId: string | undefined;
   waiting: WaitingRecord[];
   isLookingUp: boolean;
   /** Look-ups since all partitions had leaders: each waits longer. */
@@ -68,6 +71,8 @@ export class ProducerTopics {
     const topic = this.#topics.get(name);
     const metadata = this.#options.client.cachedTopic(name);
     if (topic !== undefined && metadata !== undefined && metadata !== topic.metadata) {
+      if (topic.topicId !== undefined && metadata.topicId !== topic.topicId) this.#startOver(topic, metadata);
+      topic.topicId = metadata.topicId;
       topic.metadata = metadata;
       topic.buffer.update(metadata.partitions.map(({ leader }) => leader));
     }
@@ -118,7 +123,15 @@ export class ProducerTopics {
     let topic = this.#topics.get(name);
     if (topic === undefined) {
       const buffer = new TopicBuffer(name, this.#options.buffers);
-      topic = { buffer, metadata: undefined, waiting: [], isLookingUp: false, lookUps: 0, unknownSinceMs: -1 };
+      topic = {
+        buffer,
+        metadata: undefined,
+        topicId: undefined,
+        waiting: [],
+        isLookingUp: false,
+        lookUps: 0,
+        unknownSinceMs: -1,
+      };
       this.#topics.set(name, topic);
     }
     return topic;
@@ -166,6 +179,14 @@ export class ProducerTopics {
     this.#options.onChange();
   }
 
+  /** The topic was deleted and created again: what has not been acknowledged goes into the new one. */
+  #startOver({ buffer }: Topic, { name, partitions }: TopicMetadata): void {
+    buffer.startOver();
+    if (partitions.length >= buffer.partitionCount) return;
+    const message = `Topic ${name} was created again, and has only ${partitions.length} partitions now.`;
+    this.#options.refuse(name, protocolError('UNKNOWN_TOPIC_OR_PARTITION', message), partitions.length);
+  }
+
   /** The error to fail the topic's records with; undefined when it is worth trying again. */
   #refusal(topic: Topic, error: unknown): MillraceError | undefined {
     if (retryDecision(error) === 'give-up') {
@@ -184,7 +205,7 @@ export class ProducerTopics {
     topic.lookUps = 0;
     topic.unknownSinceMs = -1;
     this.#failWaiting(topic, error);
-    this.#options.refuse(topic.buffer.name, error);
+    this.#options.refuse(topic.buffer.name, error, 0);
   }
 
   #failWaiting(topic: Topic, error: MillraceError): void {

@@ -85,8 +85,8 @@ export class Producer<Key = Bytes, Value = Bytes> {
       },
       place: (topic, records) => this.#placeWaiting(topic, records),
       fail: (topic, records, error) => this.#failWaiting(topic, records, error),
-      refuse: (topic, error) => {
-        this.#core.refuseTopic(topic, error);
+      refuse: (topic, error, firstPartition) => {
+        this.#core.refuseTopic(topic, error, firstPartition);
         this.#deliver(this.#core.takeResolved());
       },
       onChange: () => this.#wake(),
@@ -174,7 +174,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
    */
   async flush(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const flushed = this.#flushes.flush();
-    this.#sender.wake();
+    this.#wake();
     await abortable(flushed, options.signal);
     this.#unobserved.throwIfAny();
   }
@@ -389,7 +389,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
     const timeUp = completion();
     const timer = this.#environment.clock.schedule(timeoutMs, () => timeUp.resolve());
     const flushed = this.#flushes.flush();
-    this.#sender.wake();
+    this.#wake();
     await Promise.race([flushed, timeUp.promise]);
     timer.cancel();
     const error = new MillraceError('PRODUCER_CLOSED', 'The producer was closed before the record was acknowledged.');

@@ -138,6 +138,7 @@ export class SenderCore {
   failed(request: SendRequest, error: MillraceError, nowMs: number): void {
     this.#settle(request);
     for (const { window, batch } of request.entries) {
+      batch.wasUnanswered = true;
       if (!batch.resolved) this.#judge(window, batch, error, { baseOffset: -1, nowMs });
     }
   }
@@ -147,9 +148,11 @@ export class SenderCore {
     for (const window of this.#active) if (window.needsIdentity) this.#failAll(window, error);
   }
 
-  /** The topic does not exist or may not be used: everything for it fails. */
-  refuseTopic(topic: string, error: MillraceError): void {
-    for (const window of this.#active) if (window.topic === topic) this.#failAll(window, error);
+  /** The topic, or its partitions from `firstPartition` on, do not exist or may not be used: everything for them fails. */
+  refuseTopic(topic: string, error: MillraceError, firstPartition = 0): void {
+    for (const window of this.#active) {
+      if (window.topic === topic && window.partition >= firstPartition) this.#failAll(window, error);
+    }
   }
 
   /** The producer closes: everything left fails. */

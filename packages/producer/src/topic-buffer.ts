@@ -5,7 +5,9 @@ import { PartitionBuffer, type PartitionBufferOptions } from './partition-buffer
 export class TopicBuffer implements PartitionerTopic {
   readonly name: string;
   readonly #options: PartitionBufferOptions;
+  /** May be more than there are partitions, after the topic was created again with fewer. */
   readonly #buffers: PartitionBuffer[] = [];
+  #partitionCount = 0;
   available: readonly number[] = [];
   /** Moved by the partitions' buffers. */
   closedBatches = 0;
@@ -16,20 +18,26 @@ export class TopicBuffer implements PartitionerTopic {
   }
 
   get partitionCount(): number {
-    return this.#buffers.length;
+    return this.#partitionCount;
   }
 
   buffer(partition: number): PartitionBuffer | undefined {
-    return this.#buffers[partition];
+    return partition < this.#partitionCount ? this.#buffers[partition] : undefined;
   }
 
-  /** Takes in what the cluster says. A topic that was made again with fewer partitions keeps the buffers it had. */
+  /** Takes in what the cluster says. */
   update(leaders: readonly number[]): void {
     for (let partition = this.#buffers.length; partition < leaders.length; partition++) {
       this.#buffers.push(new PartitionBuffer(this, partition, this.#options));
     }
+    this.#partitionCount = leaders.length;
     const all = leaders.map((_, partition) => partition);
     const available = all.filter((partition) => (leaders[partition] ?? -1) >= 0);
     this.available = available.length > 0 ? available : all;
+  }
+
+  /** The topic was created again: its partitions are new and empty. */
+  startOver(): void {
+    for (const { window } of this.#buffers) window.startOver();
   }
 }

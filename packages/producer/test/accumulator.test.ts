@@ -126,7 +126,7 @@ describe('accumulator', () => {
     accumulator.release(first);
     const second = next();
     expect(second.writer).toBe(writer);
-    second.outcomeUnknown = true;
+    second.wasUnanswered = true;
     accumulator.release(second);
     const third = next();
     expect(third.writer).not.toBe(writer);

@@ -344,6 +344,24 @@ test.each([
   );
 });
 
+test('a topic that is created again takes records from the same producer', async () => {
+  const topic = await newTopic(3);
+  await using producer = newProducer();
+  for (let i = 0; i < 6; i++) await producer.send({ topic, partition: i % 3, value: `${i}` });
+  await admin.deleteTopic(topic);
+  await admin.createTopic({ name: topic, partitions: 2 });
+  const again = Array.from({ length: 20 }, (_, i) => producer.send({ topic, key: `k${i}`, value: `${i}` }));
+  await Promise.allSettled(again);
+  const { results } = await producer.sendBatch({
+    topic,
+    records: Array.from({ length: 20 }, (_, i) => ({ key: `k${i}`, value: `${i}` })),
+  });
+  expect(new Set(results.map(({ partition }) => partition))).toEqual(new Set([0, 1]));
+  await expect(producer.send({ topic, partition: 2, value: 'gone' })).rejects.toMatchObject({
+    code: 'UNKNOWN_TOPIC_OR_PARTITION',
+  });
+});
+
 test('a node that restarts costs no record, no duplicate and no order', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'millrace-restart-'));
   let node = await startServer({ dataDir, client: '127.0.0.1:0' });

@@ -224,6 +224,21 @@ describe('sender core', () => {
     expect(bench.poll().map(numbersOf)).toEqual([[[1, 0]]]);
   });
 
+  test('numbers everything anew for a topic that was created again, also what may have been in the old one', () => {
+    const bench = new Bench(1);
+    bench.core.identify(identity);
+    const batches = [bench.add(0, [1, 2]), bench.add(0, [3])];
+    const requests = bench.poll();
+    bench.core.failed(requests[0]!, new MillraceError('NETWORK_EXCEPTION', 'cut', { retriable: true }), 0);
+    bench.windows[0]!.startOver();
+    bench.nowMs = 100;
+    expect(bench.poll(), 'one is still in flight').toEqual([]);
+    bench.answer(requests[1]!, refused('UNKNOWN_TOPIC_ID', true));
+    bench.nowMs = 200;
+    expect(bench.poll().map(numbersOf)).toEqual([[[1, 0]], [[1, 2]]]);
+    expect(batches.map((batch) => batch.wasUnanswered)).toEqual([true, false]);
+  });
+
   test('takes a new producer id when the broker does not know its own any more', () => {
     const bench = new Bench(1);
     bench.core.identify(identity);
