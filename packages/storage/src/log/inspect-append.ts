@@ -39,7 +39,6 @@ export function inspectAppend(bytes: Uint8Array, place: AppendPlace): InspectedA
   const ends: number[] = [];
   const lastOffsets: number[] = [];
   let duplicate: DuplicateBatch | undefined;
-  let idempotentBatches = 0;
   let nextOffset = place.endOffset;
   let epoch = place.latestEpoch;
   let position = 0;
@@ -53,7 +52,7 @@ export function inspectAppend(bytes: Uint8Array, place: AppendPlace): InspectedA
       epoch = view.leaderEpoch;
       nextOffset = view.nextOffset;
     } else {
-      if (view.producerId >= 0 && !view.isControl) idempotentBatches++;
+      if (view.producerId >= 0 && !view.isControl && view.sizeBytes !== bytes.length) throw notAlone();
       const check = producers.check(view, origin);
       if (check.kind === 'duplicate') duplicate = check;
       nextOffset += view.lastOffsetDelta + 1;
@@ -63,10 +62,6 @@ export function inspectAppend(bytes: Uint8Array, place: AppendPlace): InspectedA
     lastOffsets.push(nextOffset - 1);
   }
   if (ends.length === 0) throw incomplete(0);
-  // Each would have to be checked against the ones before it, and one duplicate could not be told from the rest.
-  if (idempotentBatches > 0 && ends.length > 1) {
-    throw new MillraceError('INVALID_RECORD', 'An append was refused: a batch with a producer id must come alone');
-  }
   if (!Number.isSafeInteger(nextOffset)) {
     throw new MillraceError('INVALID_RECORD', 'An append was refused: the log has no offsets left below 2^53');
   }
@@ -99,6 +94,11 @@ function requireReplicated(view: BatchView, expectedOffset: number, latestEpoch:
       `A replicated batch at offset ${baseOffset} has leader epoch ${leaderEpoch}, after ${latestEpoch} in this log`,
     );
   }
+}
+
+/** Each would have to be checked against the ones before it, and one that was sent before could not be left out. */
+function notAlone(): MillraceError {
+  return new MillraceError('INVALID_RECORD', 'An append was refused: a batch with a producer id must come alone');
 }
 
 function incomplete(bytes: number): MillraceError {

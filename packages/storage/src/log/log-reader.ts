@@ -31,6 +31,33 @@ export interface ReadableLog extends ChainRules {
   readonly segments: readonly Segment[];
   /** Changes whenever records were removed or replaced. */
   readonly generation: number;
+  /** Resolves when the end of the log is not being cut off; undefined when it is not. */
+  readonly cutting: Promise<void> | undefined;
+}
+
+/** Runs a lookup again when the files changed under it: `generation` is that of the log when it began. */
+export async function undisturbed<Result>(
+  log: ReadableLog,
+  lookUp: (generation: number) => Promise<Result>,
+  discard: (result: Result) => void = () => undefined,
+): Promise<Result> {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    await log.cutting;
+    const { generation } = log;
+    try {
+      const result = await lookUp(generation);
+      if (generation === log.generation) return result;
+      discard(result);
+    } catch (error) {
+      if (generation === log.generation) throw error;
+    }
+  }
+  throw new MillraceError('KAFKA_STORAGE_ERROR', 'A read gave up: the log kept changing under it', { retriable: true });
+}
+
+/** To be called before an index is blamed for what it said: it may have been about files that are gone. */
+export function requireGeneration(log: ReadableLog, generation: number): void {
+  if (log.generation !== generation) throw new MillraceError('KAFKA_STORAGE_ERROR', 'The log changed', { retriable: true });
 }
 
 export interface LogReaderOptions {
@@ -79,21 +106,15 @@ export class LogReader {
   }
 
   /** The offset lies in the log. Throws `CORRUPT_LOG`, or what the file system throws. */
-  async read(request: ReadRequest): Promise<ReadResult> {
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const { generation } = this.#log;
-      try {
-        const result = await this.#attempt(request);
-        if (generation === this.#log.generation) return result;
-        result.release?.();
-      } catch (error) {
-        if (generation === this.#log.generation) throw error;
-      }
-    }
-    throw new MillraceError('KAFKA_STORAGE_ERROR', 'A read gave up: the log kept changing under it', { retriable: true });
+  read(request: ReadRequest): Promise<ReadResult> {
+    return undisturbed(
+      this.#log,
+      (generation) => this.#attempt(request, generation),
+      (result) => result.release?.(),
+    );
   }
 
-  async #attempt(request: ReadRequest): Promise<ReadResult> {
+  async #attempt(request: ReadRequest, generation: number): Promise<ReadResult> {
     const { segments } = this.#log;
     const startOffset = segments[0]?.baseOffset ?? 0;
     // Retention was quicker than the reader.
@@ -101,22 +122,23 @@ export class LogReader {
     for (let index = floorSegment(segments, request.offset); ; index++) {
       const segment = segments[index];
       if (segment === undefined || segment.baseOffset >= request.endOffset) return { bytes: noBytes };
-      const result = await this.#readSegment(segment, request, index === segments.length - 1);
+      const result = await this.#readSegment(segment, request, generation);
       if (result !== undefined) return result;
     }
   }
 
   /** Undefined when the segment has nothing at or after the offset: compaction took its end. */
-  async #readSegment(segment: Segment, request: ReadRequest, isActive: boolean): Promise<ReadResult | undefined> {
+  async #readSegment(segment: Segment, request: ReadRequest, generation: number): Promise<ReadResult | undefined> {
     const hinted = this.#hinted(segment, request.offset);
     const place = hinted ?? (await this.#lookUp(segment, request.offset));
-    const first = place === undefined ? promiseBroken : await this.#readFrom(segment, place, request, isActive);
+    const first = place === undefined ? promiseBroken : await this.#readFrom(segment, place, request);
     if (first !== promiseBroken) return first;
+    requireGeneration(this.#log, generation);
     this.#logger.warn('an index does not fit its log', { path: segment.log.path });
     this.#hints.clear();
     await segment.renewIndexes();
     const start = (await this.#lookUp(segment, request.offset)) ?? beginning;
-    const second = await this.#readFrom(segment, start, request, isActive);
+    const second = await this.#readFrom(segment, start, request);
     if (second !== promiseBroken) return second;
     throw corruptLog(segment.log.path, start.position, 'no batch where one begins');
   }
@@ -138,8 +160,8 @@ export class LogReader {
     segment: Segment,
     place: ReadPlace,
     request: ReadRequest,
-    isActive: boolean,
   ): Promise<ReadResult | typeof promiseBroken | undefined> {
+    const isActive = segment === this.#log.segments.at(-1);
     // What is appended while we read is for the next read.
     const end = segment.sizeBytes;
     const { nextOffset } = segment;

@@ -42,7 +42,7 @@ import { diskFull, isDiskFull, isOutOfHandles, offsetOutOfRange, storageFailed }
 import { GroupSync } from './group-sync.js';
 import { inspectAppend, type InspectedAppend } from './inspect-append.js';
 import type { LogCheckpoints } from './log-checkpoints.js';
-import { LogReader, type ReadableLog, type ReadResult } from './log-reader.js';
+import { LogReader, type ReadableLog, type ReadResult, undisturbed } from './log-reader.js';
 import { ReadBuffers } from './read-buffers.js';
 import { floorSegment } from './segment-list.js';
 import { SerialQueue } from './serial-queue.js';
@@ -138,8 +138,8 @@ export class PartitionLog {
   #recoveryPoint: number;
   /** Whether a segment was created that no finished sync of the directory covers. */
   #isDirectoryDirty = false;
-  /** While the end of the log is being cut off nothing is appended. */
-  #isCutting = false;
+  /** While the end of the log is being cut off nothing is appended, and new reads wait. */
+  #cut: Promise<void> | undefined;
   #isClosed = false;
   #offlineReason: MillraceError | undefined;
 
@@ -270,7 +270,7 @@ export class PartitionLog {
    */
   append(bytes: Uint8Array, { origin, leaderEpoch }: AppendOptions): AppendResult {
     this.#assertUsable();
-    assert(!this.#isCutting, 'nothing is appended while the end of the log is cut off');
+    assert(this.#cut === undefined, 'nothing is appended while the end of the log is cut off');
     const nowMs = this.#environment.clock.wallMs();
     const inspected = inspectAppend(bytes, {
       origin,
@@ -300,6 +300,7 @@ export class PartitionLog {
   /** Resolves when all that was appended before the call is durable. */
   sync(): Promise<void> {
     if (this.#offlineReason !== undefined) return Promise.reject(storageFailed(this.directory, this.#offlineReason));
+    if (this.#cut !== undefined) return this.#cut.then(() => this.sync());
     if (this.#syncedEndOffset === this.#endOffset && !this.#isDirectoryDirty) return Promise.resolve();
     return this.#groupSync.sync();
   }
@@ -332,11 +333,11 @@ export class PartitionLog {
   async offsetForTimestamp(timestampMs: number): Promise<TimestampedOffset | undefined> {
     this.#assertUsable();
     return this.#whileReading(() =>
-      this.#undisturbed(async () => {
+      undisturbed(this.#readable, async (generation) => {
         for (const segment of this.#segments) {
           if (segment.nextOffset <= this.#startOffset) continue;
           if ((await segment.largestTimestamp()) < timestampMs) continue;
-          const query = { timestampMs, startOffset: this.#startOffset };
+          const query = { timestampMs, startOffset: this.#startOffset, generation };
           const found = await findTimestamp(segment, query, this.#readable);
           if (found !== undefined) return found;
         }
@@ -349,7 +350,7 @@ export class PartitionLog {
   async largestTimestamp(): Promise<TimestampedOffset | undefined> {
     this.#assertUsable();
     const largestMs = await this.#whileReading(() =>
-      this.#undisturbed(async () => {
+      undisturbed(this.#readable, async () => {
         let largest = -1;
         for (const segment of this.#segments) {
           largest = Math.max(largest, await largestTimestampSince(segment, this.#startOffset));
@@ -521,6 +522,9 @@ export class PartitionLog {
       get generation() {
         return log().#generation;
       },
+      get cutting() {
+        return log().#cut;
+      },
       get allowsGaps() {
         return log().#allowsGaps;
       },
@@ -642,26 +646,26 @@ export class PartitionLog {
   }
 
   async #runSync(): Promise<void> {
-    const { clock, files } = this.#environment;
+    // Who waited behind a sync that failed: another one would say it went well, and prove nothing.
+    if (this.#offlineReason !== undefined) throw storageFailed(this.directory, this.#offlineReason);
+    const { clock } = this.#environment;
     const startMs = clock.monotonicMs();
     const before = this.#syncedEndOffset;
     try {
       // Those that are dirty now were created before the directory is synced; later ones are for the next run.
       const dirty = this.#segments.filter((segment) => segment.isDirty);
       const endBefore = this.#endOffset;
-      if (this.#isDirectoryDirty) {
-        this.#isDirectoryDirty = false;
-        await files.syncDirectory(this.directory);
-      }
+      await this.#syncNewNames();
       for (const segment of dirty) {
         const endOffset = segment.nextOffset;
-        segment.isDirty = false;
-        await segment.log.sync();
+        await this.#syncSegment(segment);
         this.#syncedEndOffset = Math.max(this.#syncedEndOffset, endOffset);
       }
       // What was not dirty had been synced on another occasion: by a truncation.
       this.#syncedEndOffset = Math.max(this.#syncedEndOffset, endBefore);
     } catch (error) {
+      // Nothing was synced, and nothing failed to be: the next run may.
+      if (isOutOfHandles(error) && !this.isOffline) throw this.#outOfHandles(error);
       this.#goOffline(error);
       throw storageFailed(this.directory, error);
     }
@@ -669,6 +673,30 @@ export class PartitionLog {
     if (this.#syncedEndOffset === before) return;
     this.#bounds.note({ syncedOffset: this.#syncedEndOffset, startOffset: this.#startOffset });
     this.onSynced?.();
+  }
+
+  async #syncNewNames(): Promise<void> {
+    if (!this.#isDirectoryDirty) return;
+    this.#isDirectoryDirty = false;
+    try {
+      await this.#environment.files.syncDirectory(this.directory);
+    } catch (error) {
+      this.#isDirectoryDirty = true;
+      throw error;
+    }
+  }
+
+  async #syncSegment(segment: Segment): Promise<void> {
+    // Opens the file when the pool had closed it: that may fail for want of a handle, and be tried again. A sync may not.
+    segment.log.sizeBytes();
+    // Cleared first: what is appended meanwhile is for the next run.
+    segment.isDirty = false;
+    try {
+      await segment.log.sync();
+    } catch (error) {
+      this.#goOffline(error);
+      throw error;
+    }
   }
 
   async #advanceRecoveryPoint(): Promise<void> {
@@ -727,20 +755,27 @@ export class PartitionLog {
   /** Work that cuts the end of the log off: when it fails half way, only opening the log again can tell what is left. */
   #cutting(work: () => Promise<void>): Promise<void> {
     return this.#maintain(async () => {
-      this.#isCutting = true;
-      try {
-        await this.#groupSync.idle();
-        this.#assertUsable();
-        await work();
-      } catch (error) {
-        if (errorCode(error) === 'OFFSET_OUT_OF_RANGE') throw error;
-        this.#goOffline(error);
-        throw storageFailed(this.directory, error);
-      } finally {
-        this.#isCutting = false;
-        this.#generation++;
-      }
+      const cut = this.#cutEnd(work);
+      const settled = () => {
+        this.#cut = undefined;
+      };
+      this.#cut = cut.then(settled, settled);
+      return cut;
     });
+  }
+
+  async #cutEnd(work: () => Promise<void>): Promise<void> {
+    try {
+      await this.#groupSync.idle();
+      this.#assertUsable();
+      await work();
+    } catch (error) {
+      if (errorCode(error) === 'OFFSET_OUT_OF_RANGE') throw error;
+      this.#goOffline(error);
+      throw storageFailed(this.directory, error);
+    } finally {
+      this.#generation++;
+    }
   }
 
   /** From `offset` on nothing is known to be synced any more, nor held in memory. Durable when resolved. */
@@ -759,7 +794,9 @@ export class PartitionLog {
 
   /** The newest first, each durably: an interruption leaves a log without a hole. */
   async #removeFrom(index: number): Promise<void> {
-    for (const segment of this.#segments.splice(index).reverse()) {
+    const removed = this.#segments.splice(index);
+    this.#generation++;
+    for (const segment of removed.reverse()) {
       segment.remove();
       await this.#environment.files.syncDirectory(this.directory);
     }
@@ -820,19 +857,6 @@ export class PartitionLog {
         this.#goOffline(cause);
       },
     };
-  }
-
-  /** Runs a lookup again when the files changed under it. */
-  async #undisturbed<Result>(lookUp: () => Promise<Result>): Promise<Result> {
-    for (;;) {
-      const generation = this.#generation;
-      try {
-        const result = await lookUp();
-        if (generation === this.#generation) return result;
-      } catch (error) {
-        if (generation === this.#generation) throw error;
-      }
-    }
   }
 
   /** Damage, and a disk that does not read, take the log offline: it must neither serve nor lead. */

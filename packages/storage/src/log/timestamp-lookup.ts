@@ -8,6 +8,7 @@ import { scanBatches, stop } from '../segment/scan-batches.js';
 import type { Segment, SegmentPlace } from '../segment/segment.js';
 import { corruptLog } from '../storage-errors.js';
 import { BatchChain, type ChainRules } from './batch-chain.js';
+import { type ReadableLog, requireGeneration } from './log-reader.js';
 
 export interface TimestampedOffset {
   readonly offset: number;
@@ -23,19 +24,22 @@ export interface TimestampQuery {
   readonly timestampMs: number;
   /** Records before it are deleted. */
   readonly startOffset: number;
+  /** Of the log when the lookup began. */
+  readonly generation: number;
 }
 
 /** Undefined when the segment has no such record. */
 export async function findTimestamp(
   segment: Segment,
   query: TimestampQuery,
-  rules: ChainRules,
+  log: ReadableLog,
 ): Promise<TimestampedOffset | undefined> {
   const place = await segment.placeOfTimestamp(query.timestampMs);
-  const found = place === undefined ? indexLies : await findFrom(segment, place, query, rules);
+  const found = place === undefined ? indexLies : await findFrom(segment, place, query, log);
   if (found !== indexLies) return found;
+  requireGeneration(log, query.generation);
   await segment.renewIndexes();
-  const second = await findFrom(segment, { position: 0, lastOffset: undefined }, query, rules);
+  const second = await findFrom(segment, { position: 0, lastOffset: undefined }, query, log);
   assert(second !== indexLies, 'the beginning of a segment needs no index');
   return second;
 }
