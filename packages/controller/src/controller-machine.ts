@@ -1,9 +1,12 @@
 /** The controller as a state machine: its commands, and which decision each one is. */
 import { unreachable } from '@millrace/base';
 import type {
+  AlterPartitionReassignmentsResponse,
+  AlterPartitionResponse,
   CreatePartitionsResponse,
   CreateTopicsResponse,
   DeleteTopicsResponse,
+  ElectLeadersResponse,
   IncrementalAlterConfigsResponse,
 } from '@millrace/protocol';
 import type { Decision, StateMachine } from '@millrace/state-machine';
@@ -13,6 +16,7 @@ import {
   type ProducerIdBlock,
 } from './decisions/allocate-producer-ids.js';
 import { alterConfigs, type AlterConfigsCommand } from './decisions/alter-configs.js';
+import { alterPartition, type AlterPartitionCommand } from './decisions/alter-partition.js';
 import { autoCreateTopics, type AutoCreateTopicsCommand } from './decisions/auto-create-topics.js';
 import {
   brokerHeartbeat,
@@ -25,8 +29,18 @@ import type { ControllerPolicy } from './decisions/controller-policy.js';
 import { createPartitions, type CreatePartitionsCommand } from './decisions/create-partitions.js';
 import { createTopics, type CreateTopicsCommand } from './decisions/create-topics.js';
 import { deleteTopics, type DeleteTopicsCommand } from './decisions/delete-topics.js';
+import {
+  balanceLeaders,
+  electLeaders,
+  type BalanceLeadersCommand,
+  type BalanceLeadersReply,
+  type ElectLeadersCommand,
+} from './decisions/elect-leaders.js';
 import { formCluster, type FormClusterCommand, type FormClusterReply } from './decisions/form-cluster.js';
+import { reassignPartitions, type ReassignPartitionsCommand } from './decisions/reassign-partitions.js';
 import { registerBroker, type RegisterBrokerCommand, type RegisterBrokerReply } from './decisions/register-broker.js';
+import { settlePartitions, type SettlePartitionsCommand } from './decisions/settle-partitions.js';
+import { unregisterBroker, type UnregisterBrokerCommand } from './decisions/unregister-broker.js';
 import { applyMetadataRecord } from './image/apply-metadata-record.js';
 import { MetadataImage } from './image/metadata-image.js';
 import type { MetadataRecord } from './image/metadata-record.js';
@@ -36,6 +50,12 @@ export type ControllerCommand =
   | RegisterBrokerCommand
   | BrokerHeartbeatCommand
   | FenceBrokerCommand
+  | UnregisterBrokerCommand
+  | AlterPartitionCommand
+  | ElectLeadersCommand
+  | BalanceLeadersCommand
+  | ReassignPartitionsCommand
+  | SettlePartitionsCommand
   | CreateTopicsCommand
   | AutoCreateTopicsCommand
   | DeleteTopicsCommand
@@ -49,6 +69,12 @@ export interface ControllerReplies {
   readonly 'register-broker': RegisterBrokerReply;
   readonly 'broker-heartbeat': BrokerHeartbeatReply;
   readonly 'fence-broker': undefined;
+  readonly 'unregister-broker': undefined;
+  readonly 'alter-partition': AlterPartitionResponse;
+  readonly 'elect-leaders': ElectLeadersResponse;
+  readonly 'balance-leaders': BalanceLeadersReply;
+  readonly 'reassign-partitions': AlterPartitionReassignmentsResponse;
+  readonly 'settle-partitions': undefined;
   readonly 'create-topics': CreateTopicsResponse;
   readonly 'auto-create-topics': CreateTopicsResponse;
   readonly 'delete-topics': DeleteTopicsResponse;
@@ -63,7 +89,8 @@ export type ControllerMachine = StateMachine<MetadataImage, ControllerCommand, M
 export function controllerMachine(policy: ControllerPolicy): ControllerMachine {
   return {
     initial: () => MetadataImage.empty,
-    decide: (image, command) => decide(image, command, policy),
+    // Ids drawn from the position must be those of the log, which may have entries of its own after the image's last.
+    decide: (image, command, _nowMs, position) => decide(image.withPosition(position), command, policy),
     apply: applyMetadataRecord,
   };
 }
@@ -82,6 +109,18 @@ function decide(
       return brokerHeartbeat(image, command, policy);
     case 'fence-broker':
       return fenceBroker(image, command, policy);
+    case 'unregister-broker':
+      return unregisterBroker(image, command);
+    case 'alter-partition':
+      return alterPartition(image, command, policy);
+    case 'elect-leaders':
+      return electLeaders(image, command, policy);
+    case 'balance-leaders':
+      return balanceLeaders(image, command, policy);
+    case 'reassign-partitions':
+      return reassignPartitions(image, command, policy);
+    case 'settle-partitions':
+      return settlePartitions(image, policy);
     case 'create-topics':
       return createTopics(image, command, policy);
     case 'auto-create-topics':
@@ -91,7 +130,7 @@ function decide(
     case 'create-partitions':
       return createPartitions(image, command, policy);
     case 'alter-configs':
-      return alterConfigs(image, command);
+      return alterConfigs(image, command, policy);
     case 'allocate-producer-ids':
       return allocateProducerIds(image, command);
     default:

@@ -31,8 +31,10 @@ function* recordsOf(image: MetadataImage): Generator<KnownMetadataRecord, void, 
     const broker = image.brokers.get(nodeId);
     assert(broker !== undefined, `node ${nodeId} is among the brokers`);
     const { brokerEpoch, incarnationId, directoryId, roles, rack, hostLabel, host, port, state } = broker;
+    const { internalHost, internalPort } = broker;
     const name = { nodeId, brokerEpoch, incarnationId, directoryId };
-    yield { type: 'broker', version, ...name, roles: [...roles], rack, hostLabel, host, port };
+    const place = { rack, hostLabel, host, port, internalHost, internalPort };
+    yield { type: 'broker', version, ...name, roles: [...roles], ...place };
     yield { type: 'broker-state', version, nodeId, brokerEpoch, state };
   }
   for (const topic of image.topicsByName()) yield* recordsOfTopic(topic);

@@ -31,7 +31,7 @@ export class MachineRunner {
   run<Kind extends ControllerCommand['kind']>(
     command: Extract<ControllerCommand, { kind: Kind }>,
   ): ControllerReplies[Kind] {
-    const { entries, reply } = this.machine.decide(this.image, command, 0);
+    const { entries, reply } = this.machine.decide(this.image, command, 0, this.log.length);
     for (const entry of entries) {
       const bytes = encodeMetadataRecord(entry as KnownMetadataRecord);
       this.image = applyMetadataRecord(this.image, decodeMetadataRecord(bytes), this.log.length);

@@ -4,6 +4,7 @@ import { ManualClock } from '@millrace/testkit';
 import { expect, test } from 'vitest';
 import { MetadataLog } from '../src/metadata-log.js';
 import { MemoryPartitionLog } from './memory-partition-log.js';
+import { partitionImage } from './partition-image.js';
 
 const ids = (nextProducerId: number): KnownMetadataRecord => ({ type: 'producer-ids', version: 0, nextProducerId });
 
@@ -70,7 +71,7 @@ test('a sync that fails rejects whoever waits for it', async () => {
 test('a decision too large for a batch is refused and writes nothing', () => {
   const log = new MetadataLog(new MemoryPartitionLog().asLog(), new ManualClock());
   const topicId = 'A'.repeat(22);
-  const partition = { partition: 0, leader: 1, leaderEpoch: 0, partitionEpoch: 0, replicas: [1], isr: [1], elr: [] };
+  const partition = partitionImage();
   const partitions = Array.from({ length: 20_000 }, (_, index) => ({ ...partition, partition: index }));
   const record: KnownMetadataRecord = { type: 'partitions', version: 0, topicId, partitions };
   expect(() => log.append(Array.from({ length: 12 }, () => record))).toThrow(

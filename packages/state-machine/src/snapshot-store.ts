@@ -6,17 +6,24 @@
  * kept: the log may be cut only below the *older* one (see {@link SnapshotStore.safeStart}), so one snapshot damaged on
  * disk costs a longer replay and no state.
  */
-import { type Environment, errorMessage, type File, MillraceError } from '@millrace/base';
+import { assert, type Environment, errorMessage, type File, MillraceError } from '@millrace/base';
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from './snapshot-file.js';
 
 const keptCount = 2;
 const namePattern = /^(\d{20})\.checkpoint$/;
 const temporarySuffix = '.tmp';
+const incomingSuffix = '.incoming';
 
 export interface SnapshotStoreOptions {
   readonly environment: Pick<Environment, 'files' | 'logger'>;
   /** Must exist. May hold other files. */
   readonly directory: string;
+}
+
+/** A snapshot as bytes: what another replica is sent. */
+export interface StoredSnapshotFile {
+  readonly position: number;
+  readonly sizeBytes: number;
 }
 
 export class SnapshotStore {
@@ -66,7 +73,7 @@ export class SnapshotStore {
     }
     const file = files.open(temporary, 'create');
     try {
-      writeWhole(file, encodeSnapshot(position, chunks), temporary);
+      writeWhole(file, encodeSnapshot(position, chunks), { path: temporary, position: 0 });
       await file.sync();
     } finally {
       file.close();
@@ -82,6 +89,74 @@ export class SnapshotStore {
     return positions.length < keptCount ? 0 : (positions[0] ?? 0);
   }
 
+  /** The newest file there is; undefined when there is none. Not looked into. */
+  newest(): StoredSnapshotFile | undefined {
+    const position = this.#positions().at(-1);
+    if (position === undefined) return undefined;
+    return { position, sizeBytes: this.#environment.files.stat(this.#path(position))?.sizeBytes ?? 0 };
+  }
+
+  /** Bytes of a snapshot's file, fewer at its end; undefined when it is not there (any more). */
+  async readFile(position: number, offset: number, maxBytes: number): Promise<Uint8Array | undefined> {
+    const { files } = this.#environment;
+    const path = this.#path(position);
+    if (files.stat(path) === undefined) return undefined;
+    const file = files.open(path, 'read');
+    try {
+      const bytes = Buffer.alloc(Math.max(0, Math.min(maxBytes, file.sizeBytes() - offset)));
+      return bytes.subarray(0, await file.read(bytes, 0, bytes.length, offset));
+    } finally {
+      file.close();
+    }
+  }
+
+  /** Takes a piece of a file that {@link readFile} gave on another node. Offset 0 begins anew. */
+  receive(position: number, offset: number, bytes: Uint8Array): void {
+    const { files } = this.#environment;
+    const path = this.#incomingPath(position);
+    if (offset === 0) this.discardIncoming();
+    const file = files.open(path, 'write');
+    try {
+      assert(file.sizeBytes() === offset, `bytes from ${offset} on are received after ${file.sizeBytes()}`);
+      writeWhole(file, bytes, { path, position: offset });
+    } finally {
+      file.close();
+    }
+  }
+
+  /**
+   * What was received becomes the newest snapshot, durably, and the older ones go: they belong to a log that is about to
+   * be replaced. Throws `CORRUPT_SNAPSHOT` when it is not a whole snapshot of this position.
+   */
+  async install(position: number): Promise<void> {
+    const { files } = this.#environment;
+    const incoming = this.#incomingPath(position);
+    this.#readPath(incoming, position);
+    const file = files.open(incoming, 'write');
+    try {
+      await file.sync();
+    } finally {
+      file.close();
+    }
+    files.rename(incoming, this.#path(position));
+    await files.syncDirectory(this.#directory);
+  }
+
+  /** Removes all snapshots but the one of this position. */
+  keepOnly(position: number): void {
+    for (const other of this.#positions()) {
+      if (other !== position) this.#environment.files.removeFile(this.#path(other));
+    }
+  }
+
+  /** Removes snapshots that arrived in part. */
+  discardIncoming(): void {
+    const { files } = this.#environment;
+    for (const name of files.list(this.#directory)) {
+      if (name.endsWith(incomingSuffix)) files.removeFile(`${this.#directory}/${name}`);
+    }
+  }
+
   #positions(): number[] {
     return this.#environment.files
       .list(this.#directory)
@@ -91,7 +166,10 @@ export class SnapshotStore {
   }
 
   #read(position: number): Snapshot {
-    const path = this.#path(position);
+    return this.#readPath(this.#path(position), position);
+  }
+
+  #readPath(path: string, position: number): Snapshot {
     const file = this.#environment.files.open(path, 'read');
     try {
       const bytes = Buffer.alloc(file.sizeBytes());
@@ -104,14 +182,22 @@ export class SnapshotStore {
     }
   }
 
+  #incomingPath(position: number): string {
+    return `${this.#path(position)}${incomingSuffix}`;
+  }
+
   #path(position: number): string {
     return `${this.#directory}/${String(position).padStart(20, '0')}.checkpoint`;
   }
 }
 
-function writeWhole(file: File, bytes: Uint8Array, path: string): void {
+function writeWhole(
+  file: File,
+  bytes: Uint8Array,
+  { path, position }: { readonly path: string; readonly position: number },
+): void {
   for (let written = 0; written < bytes.length;) {
-    const count = file.write(bytes, written, bytes.length - written, written);
+    const count = file.write(bytes, written, bytes.length - written, position + written);
     // A full disk answers a write with fewer bytes first, and with an error only the next time.
     if (count === 0) throw new MillraceError('LOG_DISK_FULL', `No space to write ${path}.`, { retriable: true });
     written += count;

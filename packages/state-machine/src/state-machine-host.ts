@@ -6,6 +6,7 @@
  *     loading -> active    the snapshot is loaded and the log replayed
  *     loading -> failed    snapshot or log cannot be read
  *     active  -> loading   the log is lost, a commit failed, an append failed half way: state thrown away
+ *     active  -> lost      the same, where the owner says that it opens another host when the log is its own again
  *     failed  -> loading   rebuild()
  *     any     -> closed    close()
  *
@@ -35,6 +36,16 @@ export interface StateMachineHostOptions<State, Command, Entry, Reply> {
   /** Called once per decision, in order, before its reply is released; and with no entries after a rebuild. */
   readonly onCommitted?: (state: State, entries: readonly Entry[], position: number) => void;
   readonly snapshots?: SnapshotPolicy<State>;
+  /**
+   * The state at a position that is committed, where somebody else follows the log anyway: taken instead of a snapshot.
+   * Once the log is lost this host is of no use any more, and what it is asked is refused with the reason.
+   */
+  readonly base?: () => StateAt<State>;
+}
+
+export interface StateAt<State> {
+  readonly state: State;
+  readonly position: number;
 }
 
 export interface SnapshotPolicy<State> {
@@ -55,7 +66,7 @@ interface Pending<State, Entry> {
 
 export class StateMachineHost<State, Command, Entry, Reply> {
   readonly #options: StateMachineHostOptions<State, Command, Entry, Reply>;
-  #phase: 'loading' | 'active' | 'failed' | 'closed' = 'loading';
+  #phase: 'loading' | 'active' | 'failed' | 'lost' | 'closed' = 'loading';
   /** Counts rebuilds: what began under an older number must not touch anything any more. */
   #generation = 0;
   /** All entries before `log.endPosition` applied. Moved by submit and rebuild. */
@@ -107,13 +118,13 @@ export class StateMachineHost<State, Command, Entry, Reply> {
   /** Decides at once; resolves with the reply when all that it rests on is committed. */
   submit(command: Command): Promise<Reply> {
     const unavailable = this.#unavailable();
-    if (unavailable !== undefined) return Promise.reject(unavailable);
+    if (unavailable !== undefined) return rejected(unavailable);
     const { log, machine, environment } = this.#options;
     const start = log.endPosition;
     let decision: Decision<Entry, Reply>;
     let next = this.#live;
     try {
-      decision = machine.decide(this.#live, command, environment.clock.wallMs());
+      decision = machine.decide(this.#live, command, environment.clock.wallMs(), start);
       decision.entries.forEach((entry, index) => {
         next = machine.apply(next, entry, start + index);
       });
@@ -129,7 +140,7 @@ export class StateMachineHost<State, Command, Entry, Reply> {
         assert(end === start + entries.length, `${entries.length} entries appended at ${start} end at ${end}`);
       } catch (error) {
         if (log.endPosition !== start) this.resign(error);
-        return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+        return rejected(error);
       }
       this.#live = next;
     }
@@ -161,12 +172,23 @@ export class StateMachineHost<State, Command, Entry, Reply> {
    */
   resign(reason: unknown): void {
     if (this.#phase !== 'active') return;
+    if (this.#options.base !== undefined) {
+      this.#lose(reason);
+      return;
+    }
     this.#rejectAll(reason);
     this.rebuild().catch((error: unknown) => {
       this.#options.environment.logger.error(`The ${this.#options.name} cannot rebuild its state`, {
         reason: errorMessage(error),
       });
     });
+  }
+
+  #lose(reason: unknown): void {
+    this.#phase = 'lost';
+    this.#failure = reason;
+    this.#generation += 1;
+    this.#rejectAll(reason);
   }
 
   /** Throws the state away and builds it again from snapshot and log. Called again after a failure it tries anew. */
@@ -230,7 +252,12 @@ export class StateMachineHost<State, Command, Entry, Reply> {
 
   /** Sets the committed state to the newest snapshot or the initial state; returns from where to replay. */
   #loadSnapshot(): number {
-    const { log, machine, snapshots, name } = this.#options;
+    const { log, machine, snapshots, name, base } = this.#options;
+    if (base !== undefined) {
+      const { state, position } = base();
+      this.#committed = state;
+      return position;
+    }
     const snapshot = snapshots?.store.latest();
     const position = snapshot?.position ?? 0;
     // Going on would silently forget entries: the ones that only the log held, or the ones that only the snapshot holds.
@@ -319,8 +346,9 @@ export class StateMachineHost<State, Command, Entry, Reply> {
     for (const { reject } of pending) reject(reason);
   }
 
-  #unavailable(): MillraceError | undefined {
+  #unavailable(): unknown {
     const { name, maxPending } = this.#options;
+    if (this.#phase === 'lost') return this.#failure;
     if (this.#phase === 'closed') return this.#closed();
     if (this.#phase === 'loading') return this.#loading();
     if (this.#phase === 'failed') {
@@ -348,4 +376,8 @@ export class StateMachineHost<State, Command, Entry, Reply> {
   #closed(): MillraceError {
     return new MillraceError('BROKER_NOT_AVAILABLE', `The ${this.#options.name} is closed.`, { retriable: true });
   }
+}
+
+function rejected(reason: unknown): Promise<never> {
+  return Promise.reject(reason instanceof Error ? reason : new Error(String(reason)));
 }

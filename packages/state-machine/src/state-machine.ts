@@ -15,9 +15,10 @@ export interface StateMachine<State, Command, Entry, Reply> {
   initial(): State;
   /**
    * May throw a typed error to refuse the whole command. A random value that a decision needs (an id) comes in with the
-   * command.
+   * command. `position` is where the first of its entries will be: not always right after the last one applied, for a
+   * log may have entries of its own.
    */
-  decide(state: State, command: Command, nowMs: number): Decision<Entry, Reply>;
+  decide(state: State, command: Command, nowMs: number, position: number): Decision<Entry, Reply>;
   /** `position` is the entry's own place in the log, from 0. */
   apply(state: State, entry: Entry, position: number): State;
 }

@@ -8,6 +8,8 @@ import type { Decision } from '@millrace/state-machine';
 import type { MetadataImage } from '../image/metadata-image.js';
 import type { MetadataRecord } from '../image/metadata-record.js';
 import { isTopicSetting } from '../image/topic-settings.js';
+import { settleTopic } from './broker-transition.js';
+import type { ControllerPolicy } from './controller-policy.js';
 import { DecisionDraft } from './decision-draft.js';
 import { checkedConfigs, duplicates, entryResult, refuseDuplicate, succeeded, topicNamed } from './topic-changes.js';
 
@@ -21,6 +23,7 @@ type ResourceChange = IncrementalAlterConfigsRequest['resources'][number];
 export function alterConfigs(
   image: MetadataImage,
   { request }: AlterConfigsCommand,
+  policy: ControllerPolicy,
 ): Decision<MetadataRecord, IncrementalAlterConfigsResponse> {
   const draft = new DecisionDraft(image);
   const twice = duplicates(request.resources.map(({ name }) => name));
@@ -28,14 +31,14 @@ export function alterConfigs(
     const { type, name } = resource;
     const { error } = entryResult(() => {
       refuseDuplicate(twice, name);
-      alterTopic(draft, resource);
+      alterTopic(draft, resource, policy);
     });
     return { type, name, ...(error ?? succeeded) };
   });
   return { entries: request.validateOnly ? [] : draft.entries, reply: { resources } };
 }
 
-function alterTopic(draft: DecisionDraft, { name, changes }: ResourceChange): void {
+function alterTopic(draft: DecisionDraft, { name, changes }: ResourceChange, policy: ControllerPolicy): void {
   const topic = topicNamed(draft.image, name);
   const [twice] = duplicates(changes.map(({ key }) => key));
   if (twice !== undefined)
@@ -48,8 +51,9 @@ function alterTopic(draft: DecisionDraft, { name, changes }: ResourceChange): vo
   const effective = changes
     .map((change) => ({ key: change.key, value: set.get(change.key) ?? null }))
     .filter((change) => (topic.configs.get(change.key) ?? null) !== change.value);
-  if (effective.length > 0)
-    draft.add({ type: 'topic-configs', version: 0, topicId: topic.topicId, changes: effective });
+  if (effective.length === 0) return;
+  draft.add({ type: 'topic-configs', version: 0, topicId: topic.topicId, changes: effective });
+  settleTopic(draft, policy, topic.topicId);
 }
 
 function checkKey(key: string): void {

@@ -1,10 +1,12 @@
 /** What a change of one broker's state does to the partitions it has a part in. */
-import type { BrokerState, MetadataImage, PartitionImage } from '../image/metadata-image.js';
+import { assert } from '@millrace/base';
+import { copiesOf } from '../image/effective-topic-config.js';
+import type { BrokerState, MetadataImage, PartitionImage, TopicImage } from '../image/metadata-image.js';
 import { partitionsRecord } from '../image/partitions-record.js';
 import type { ControllerPolicy } from './controller-policy.js';
 import type { DecisionDraft } from './decision-draft.js';
 import { PartitionRulebook } from './partition-rules.js';
-import { type Departure, type PartitionRules, withLeader, withoutReplica } from './partition-transition.js';
+import { type Departure, type PartitionRules, withLeader, withoutReplica, withRules } from './partition-transition.js';
 
 export interface BrokerTransition {
   readonly draft: DecisionDraft;
@@ -42,7 +44,7 @@ function addBrokerState(draft: DecisionDraft, nodeId: number, state: BrokerState
 }
 
 /** Topics in order of their names: the same image gives the same records. */
-function changePartitions(
+export function changePartitions(
   draft: DecisionDraft,
   policy: ControllerPolicy,
   change: (partition: PartitionImage, rules: PartitionRules) => PartitionImage,
@@ -54,6 +56,31 @@ function changePartitions(
     const changed = topic.partitions
       .map((partition) => change(partition, rules))
       .filter((partition, index) => partition !== topic.partitions[index]);
-    if (changed.length > 0) draft.add(partitionsRecord(topic.topicId, changed));
+    if (changed.length > 0) addPartitions(draft, policy, { topic, changed });
   }
+}
+
+/** Adds changed partitions of a topic, and what follows for the others when a reassignment ended with them. */
+export function addPartitions(
+  draft: DecisionDraft,
+  policy: ControllerPolicy,
+  { topic, changed }: { readonly topic: TopicImage; readonly changed: readonly PartitionImage[] },
+): void {
+  draft.add(partitionsRecord(topic.topicId, changed));
+  const after = draft.image.topicById(topic.topicId);
+  if (after !== undefined && copiesOf(after) !== copiesOf(topic)) settleTopic(draft, policy, topic.topicId);
+}
+
+/**
+ * Makes the partitions of a topic agree with its settings as they are in the draft. What these amount to may hang on the
+ * number of copies; so this follows every change of settings or replicas, in the same decision.
+ */
+export function settleTopic(draft: DecisionDraft, policy: ControllerPolicy, topicId: string): void {
+  const topic = draft.image.topicById(topicId);
+  assert(topic !== undefined, `there is a topic ${topicId} to settle`);
+  const rules = new PartitionRulebook(draft.image, policy).rulesOf(topic);
+  const changed = topic.partitions
+    .map((partition) => withRules(partition, rules))
+    .filter((partition, index) => partition !== topic.partitions[index]);
+  if (changed.length > 0) draft.add(partitionsRecord(topicId, changed));
 }

@@ -1,6 +1,7 @@
 /** Grows topics. A topic never shrinks: the records of the partitions taken away would be lost. */
 import { protocolError, type CreatePartitionsRequest, type CreatePartitionsResponse } from '@millrace/protocol';
 import type { Decision } from '@millrace/state-machine';
+import { copiesOf, effectiveTopicConfig } from '../image/effective-topic-config.js';
 import type { MetadataImage } from '../image/metadata-image.js';
 import type { MetadataRecord } from '../image/metadata-record.js';
 import { partitionsRecord } from '../image/partitions-record.js';
@@ -38,8 +39,10 @@ export function createPartitions(
       }
       const inThisRequest = draft.image.partitionCount - image.partitionCount;
       checkPartitionLimits(draft.image, { count, inThisRequest }, policy);
-      const replicationFactor = topic.partitions[0]?.replicas.length ?? 1;
-      draft.add(partitionsRecord(topic.topicId, newPartitions(draft.image, { from, count, replicationFactor })));
+      const replicationFactor = copiesOf(topic);
+      const minInsyncReplicas = effectiveTopicConfig(topic, policy.nodeDefaults).values['min.insync.replicas'];
+      const wanted = { from, count, replicationFactor, minInsyncReplicas };
+      draft.add(partitionsRecord(topic.topicId, newPartitions(draft.image, wanted)));
     });
     return { name, ...(error ?? succeeded) };
   });

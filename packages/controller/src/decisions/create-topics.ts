@@ -2,7 +2,7 @@
 import { assert } from '@millrace/base';
 import { protocolError, type CreateTopicsRequest, type CreateTopicsResponse } from '@millrace/protocol';
 import type { Decision } from '@millrace/state-machine';
-import { effectiveTopicConfig } from '../image/effective-topic-config.js';
+import { effectiveTopicConfig, topicConfigValues } from '../image/effective-topic-config.js';
 import type { MetadataImage, TopicImage } from '../image/metadata-image.js';
 import type { MetadataRecord } from '../image/metadata-record.js';
 import { partitionsRecord } from '../image/partitions-record.js';
@@ -89,7 +89,10 @@ export function createTopic(
   const count = partitionsOf(wanted, policy);
   const replicationFactor = replicationFactorOf(draft.image, wanted, policy);
   checkPartitionLimits(draft.image, { count, inThisRequest: draft.image.partitionCount - before }, policy);
-  const partitions = newPartitions(draft.image, { from: 0, count, replicationFactor });
+  const minInsyncReplicas = topicConfigValues({ configs, copies: replicationFactor }, policy.nodeDefaults)[
+    'min.insync.replicas'
+  ];
+  const partitions = newPartitions(draft.image, { from: 0, count, replicationFactor, minInsyncReplicas });
   draft.add({ type: 'topic', version: 0, topicId, name });
   draft.add(partitionsRecord(topicId, partitions));
   const changes = [...configs].map(([key, value]) => ({ key, value }));

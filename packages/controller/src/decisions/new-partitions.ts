@@ -2,6 +2,7 @@
 import { protocolError } from '@millrace/protocol';
 import type { BrokerImage, MetadataImage, PartitionImage } from '../image/metadata-image.js';
 import type { ControllerPolicy } from './controller-policy.js';
+import { effectiveMinInsyncReplicas } from './partition-transition.js';
 import { type PlacementLoad, placeReplicas } from './place-replicas.js';
 
 export interface NewPartitions {
@@ -9,6 +10,8 @@ export interface NewPartitions {
   readonly from: number;
   readonly count: number;
   readonly replicationFactor: number;
+  /** The topic's setting. */
+  readonly minInsyncReplicas: number;
 }
 
 /** Throws `POLICY_VIOLATION` beyond the limits of the cluster or of one request. */
@@ -37,7 +40,7 @@ export function checkPartitionLimits(
 /** Throws `INVALID_REPLICATION_FACTOR` when there are not enough brokers. */
 export function newPartitions(
   image: MetadataImage,
-  { from, count, replicationFactor }: NewPartitions,
+  { from, count, replicationFactor, minInsyncReplicas: setting }: NewPartitions,
 ): PartitionImage[] {
   const usable = usableBrokers(image);
   const active = usable.filter(({ state }) => state === 'active');
@@ -57,10 +60,12 @@ export function newPartitions(
   const brokers = active.length >= replicationFactor ? active : usable;
   const placed = placeReplicas({ brokers, load: loadOf(image), partitions: count, replicationFactor });
   const isActive = (nodeId: number): boolean => image.brokers.get(nodeId)?.state === 'active';
+  const minInsyncReplicas = effectiveMinInsyncReplicas(setting, replicationFactor);
+  const fresh = { leaderEpoch: 0, partitionEpoch: 0, elr: [], adding: [], removing: [], minInsyncReplicas };
   return placed.map((replicas, index) => {
     const isr = replicas.filter(isActive);
     const [leader = -1] = isr;
-    return { partition: from + index, leader, leaderEpoch: 0, partitionEpoch: 0, replicas, isr, elr: [] };
+    return { ...fresh, partition: from + index, leader, replicas, isr };
   });
 }
 
@@ -71,7 +76,7 @@ export function usableBrokers(image: MetadataImage): BrokerImage[] {
     .sort((a, b) => a.nodeId - b.nodeId);
 }
 
-function loadOf(image: MetadataImage): PlacementLoad {
+export function loadOf(image: MetadataImage): PlacementLoad {
   const replicas = new Map<number, number>();
   const leaders = new Map<number, number>();
   // With one broker there is nothing to balance, and a single node may create very many topics one by one.

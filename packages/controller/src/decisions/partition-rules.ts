@@ -1,4 +1,4 @@
-import { effectiveTopicConfig } from '../image/effective-topic-config.js';
+import { copiesOf, effectiveTopicConfig } from '../image/effective-topic-config.js';
 import type { MetadataImage, TopicImage } from '../image/metadata-image.js';
 import type { ControllerPolicy } from './controller-policy.js';
 import type { PartitionRules } from './partition-transition.js';
@@ -10,7 +10,7 @@ import type { PartitionRules } from './partition-transition.js';
 export class PartitionRulebook {
   readonly #image: MetadataImage;
   readonly #policy: ControllerPolicy;
-  readonly #byReplicationFactor = new Map<number, PartitionRules>();
+  readonly #byCopies = new Map<number, PartitionRules>();
 
   constructor(image: MetadataImage, policy: ControllerPolicy) {
     this.#image = image;
@@ -19,11 +19,11 @@ export class PartitionRulebook {
 
   rulesOf(topic: TopicImage): PartitionRules {
     if (topic.configs.size > 0) return this.#read(topic);
-    const replicationFactor = topic.partitions[0]?.replicas.length ?? 0;
-    let rules = this.#byReplicationFactor.get(replicationFactor);
+    const copies = copiesOf(topic);
+    let rules = this.#byCopies.get(copies);
     if (rules === undefined) {
       rules = this.#read(topic);
-      this.#byReplicationFactor.set(replicationFactor, rules);
+      this.#byCopies.set(copies, rules);
     }
     return rules;
   }

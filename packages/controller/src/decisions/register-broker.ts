@@ -5,6 +5,7 @@
  * is the same as "has seen its own registration".
  */
 import { MillraceError } from '@millrace/base';
+import { protocolError } from '@millrace/protocol';
 import type { Decision } from '@millrace/state-machine';
 import type { BrokerImage, MetadataImage, NodeRole } from '../image/metadata-image.js';
 import type { MetadataRecord } from '../image/metadata-record.js';
@@ -12,6 +13,9 @@ import { removeFromPartitions } from './broker-transition.js';
 import type { ControllerPolicy } from './controller-policy.js';
 import { DecisionDraft } from './decision-draft.js';
 import type { Departure } from './partition-transition.js';
+
+/** Far more than one controller can hear; a bound for what peers can make it remember. */
+const maxBrokers = 1000;
 
 export interface RegisterBrokerRequest {
   readonly nodeId: number;
@@ -26,6 +30,9 @@ export interface RegisterBrokerRequest {
   /** Of its client listener. */
   readonly host: string;
   readonly port: number;
+  /** Of its internal listener; left out where it has none. */
+  readonly internalHost?: string;
+  readonly internalPort?: number;
 }
 
 export interface RegisterBrokerCommand {
@@ -57,11 +64,29 @@ export function registerBroker(
       { retriable: true },
     );
   }
+  if (before === undefined && image.brokers.size >= maxBrokers) {
+    throw protocolError(
+      'POLICY_VIOLATION',
+      `The cluster has ${image.brokers.size} brokers, the most that it can have. Unregister those that are gone.`,
+    );
+  }
   const draft = new DecisionDraft(image);
   const brokerEpoch = image.position;
   const { nodeId, incarnationId, directoryId, roles, rack, hostLabel, host, port } = request;
+  const { internalHost = null, internalPort = 0 } = request;
   const name = { nodeId, brokerEpoch, incarnationId, directoryId };
-  draft.add({ type: 'broker', version: 0, ...name, roles: [...roles], rack, hostLabel, host, port });
+  draft.add({
+    type: 'broker',
+    version: 0,
+    ...name,
+    roles: [...roles],
+    rack,
+    hostLabel,
+    host,
+    port,
+    internalHost,
+    internalPort,
+  });
   if (before !== undefined) removeFromPartitions({ draft, policy, nodeId }, departureOf(before, request));
   return { entries: draft.entries, reply: { brokerEpoch } };
 }

@@ -2,7 +2,7 @@
 import { formatSetting, MillraceError, parseSettings, type Setting, type SettingValue } from '@millrace/base';
 import { noError, protocolError, topicNameProblem, wireError, type WireError } from '@millrace/protocol';
 import { isInternalTopic } from '../image/internal-topics.js';
-import type { MetadataImage, TopicImage } from '../image/metadata-image.js';
+import type { MetadataImage, PartitionImage, TopicImage } from '../image/metadata-image.js';
 import { topicSettings } from '../image/topic-settings.js';
 
 export type EntryResult<Result> =
@@ -39,6 +39,12 @@ export function topicNamed(image: MetadataImage, name: string): TopicImage {
   const topic = image.topicByName(name);
   if (topic !== undefined) return topic;
   throw protocolError('UNKNOWN_TOPIC_OR_PARTITION', `Topic '${name}' does not exist.`);
+}
+
+export function partitionOf(topic: TopicImage, index: number): PartitionImage {
+  const partition = topic.partitions[index];
+  if (partition !== undefined) return partition;
+  throw protocolError('UNKNOWN_TOPIC_OR_PARTITION', `Topic '${topic.name}' has no partition ${index}.`);
 }
 
 export function refuseInternal(name: string, what: string): void {

@@ -27,6 +27,11 @@ function change(image: MetadataImage, record: MetadataRecord): MetadataImage {
       assert(broker?.brokerEpoch === record.brokerEpoch, `node ${record.nodeId} is not at epoch ${record.brokerEpoch}`);
       return image.withBroker({ ...broker, state: record.state });
     }
+    case 'remove-broker': {
+      const broker = image.brokers.get(record.nodeId);
+      assert(broker?.brokerEpoch === record.brokerEpoch, `node ${record.nodeId} is not at epoch ${record.brokerEpoch}`);
+      return image.withoutBroker(record.nodeId);
+    }
     case 'topic': {
       const { topicId, name } = record;
       assert(image.topicById(topicId) === undefined, `topic id ${topicId} is used a second time`);
@@ -59,8 +64,10 @@ function change(image: MetadataImage, record: MetadataRecord): MetadataImage {
 }
 
 function fencedBroker(record: Extract<MetadataRecord, { type: 'broker' }>): BrokerImage {
-  const { nodeId, brokerEpoch, incarnationId, directoryId, roles, rack, hostLabel, host, port } = record;
-  return { nodeId, brokerEpoch, incarnationId, directoryId, roles, rack, hostLabel, host, port, state: 'fenced' };
+  const { nodeId, brokerEpoch, incarnationId, directoryId, roles, rack, hostLabel } = record;
+  const { host, port, internalHost, internalPort } = record;
+  const name = { nodeId, brokerEpoch, incarnationId, directoryId };
+  return { ...name, roles, rack, hostLabel, host, port, internalHost, internalPort, state: 'fenced' };
 }
 
 function topicOf(image: MetadataImage, topicId: string): TopicImage {
@@ -84,6 +91,11 @@ function withPartitions(topic: TopicImage, changed: readonly PartitionImage[]): 
     );
     assert(after.leader === -1 || after.isr.includes(after.leader), `${where} is led from outside its in-sync set`);
     assert(!after.isr.some((replica) => after.elr.includes(replica)), `${where} has a replica in both ISR and ELR`);
+    const named = [...after.isr, ...after.elr, ...after.adding, ...after.removing];
+    assert(
+      named.every((replica) => after.replicas.includes(replica)),
+      `${where} names a node that is not among its replicas`,
+    );
     partitions[after.partition] = after;
   }
   return partitions;

@@ -28,13 +28,28 @@ export function effectiveTopicConfig(
   topic: Pick<TopicImage, 'configs' | 'partitions'>,
   nodeDefaults: NodeDefaults,
 ): EffectiveTopicConfig {
+  return resolved({ configs: topic.configs, copies: copiesOf(topic) }, nodeDefaults);
+}
+
+/** Of a topic that may not exist yet. */
+export function topicConfigValues(topic: ConfiguredTopic, nodeDefaults: NodeDefaults): TopicConfigValues {
+  return resolved(topic, nodeDefaults).values;
+}
+
+interface ConfiguredTopic {
+  readonly configs: ReadonlyMap<string, string>;
+  /** Of each partition. */
+  readonly copies: number;
+}
+
+function resolved(topic: ConfiguredTopic, nodeDefaults: NodeDefaults): EffectiveTopicConfig {
   const values: Record<string, unknown> = {};
   const entries: ConfigEntry[] = [];
   for (const setting of Object.values<Setting>(topicSettings)) {
     const found =
       valueFrom('topic', setting, topic.configs.get(setting.key)) ??
       valueFrom('node', setting, Object.hasOwn(nodeDefaults, setting.key) ? nodeDefaults[setting.key] : undefined) ??
-      defaultOf(setting, topic.partitions[0]?.replicas.length ?? 1);
+      defaultOf(setting, topic.copies);
     values[setting.key] = found.value;
     entries.push({ key: setting.key, value: formatSetting(found.value), source: found.source });
   }
@@ -58,6 +73,11 @@ export function logConfigOf(values: TopicConfigValues, producerIdExpirationMs: n
     messageTimestampBeforeMaxMs: values['message.timestamp.before.max.ms'],
     producerIdExpirationMs,
   };
+}
+
+/** What is being filled by a reassignment does not count yet. */
+export function copiesOf({ partitions: [first] }: Pick<TopicImage, 'partitions'>): number {
+  return first === undefined ? 1 : first.replicas.length - first.adding.length;
 }
 
 type Value = Setting['default'];

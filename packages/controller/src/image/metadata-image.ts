@@ -24,6 +24,9 @@ export interface BrokerImage {
   /** Of its client listener. */
   readonly host: string;
   readonly port: number;
+  /** Of its internal listener; null and 0 when it has none. */
+  readonly internalHost: string | null;
+  readonly internalPort: number;
   readonly state: BrokerState;
 }
 
@@ -40,6 +43,16 @@ export interface PartitionImage {
   readonly isr: readonly number[];
   /** Eligible leader replicas: out of sync, but they hold all that was acknowledged. */
   readonly elr: readonly number[];
+  /** Of `replicas`: being filled by a reassignment. */
+  readonly adding: readonly number[];
+  /** Of `replicas`: to go when all that are added are in sync. */
+  readonly removing: readonly number[];
+  /**
+   * How many of the in-sync set must hold a record before it counts as committed: `min.insync.replicas`, never more than
+   * there are copies. Leader and controller must go by the same number, or the ELR means nothing; so the controller
+   * decides it and writes it down, and a change of it is a new partition epoch.
+   */
+  readonly minInsyncReplicas: number;
 }
 
 export interface TopicImage {
@@ -150,6 +163,12 @@ export class MetadataImage {
 
   withBroker(broker: BrokerImage): MetadataImage {
     return new MetadataImage({ ...this.#fields, brokers: new Map(this.#fields.brokers).set(broker.nodeId, broker) });
+  }
+
+  withoutBroker(nodeId: number): MetadataImage {
+    const brokers = new Map(this.#fields.brokers);
+    brokers.delete(nodeId);
+    return new MetadataImage({ ...this.#fields, brokers });
   }
 
   withNextProducerId(nextProducerId: number): MetadataImage {

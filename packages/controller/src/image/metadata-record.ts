@@ -21,6 +21,9 @@ const partition = z.object({
   replicas: z.array(nodeId).min(1),
   isr: z.array(nodeId),
   elr: z.array(nodeId),
+  adding: z.array(nodeId).default([]),
+  removing: z.array(nodeId).default([]),
+  minInsyncReplicas: z.int().min(1).default(1),
 });
 
 const schemas = {
@@ -39,6 +42,8 @@ const schemas = {
     hostLabel: z.string().nullable(),
     host: z.string(),
     port: z.int().min(0).max(65_535),
+    internalHost: z.string().nullable().default(null),
+    internalPort: z.int().min(0).max(65_535).default(0),
   }),
   'broker-state': z.object({
     type: z.literal('broker-state'),
@@ -47,6 +52,8 @@ const schemas = {
     brokerEpoch: epoch,
     state: z.enum(['active', 'fenced', 'shutting-down']),
   }),
+  /** The broker was unregistered: it is gone for good, and a process of this node id registers anew. */
+  'remove-broker': z.object({ type: z.literal('remove-broker'), version, nodeId, brokerEpoch: epoch }),
   topic: z.object({ type: z.literal('topic'), version, topicId, name: z.string().min(1) }),
   /** Partitions as they are from now on: changed ones, and new ones that follow the last. */
   partitions: z.object({ type: z.literal('partitions'), version, topicId, partitions: z.array(partition) }),

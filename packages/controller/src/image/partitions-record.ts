@@ -7,14 +7,18 @@ export function partitionsRecord(topicId: string, partitions: readonly Partition
     type: 'partitions',
     version: 0,
     topicId,
-    partitions: partitions.map(({ partition, leader, leaderEpoch, partitionEpoch, replicas, isr, elr }) => ({
-      partition,
-      leader,
-      leaderEpoch,
-      partitionEpoch,
-      replicas: [...replicas],
-      isr: [...isr],
-      elr: [...elr],
+    // Field by field: snapshots of equal images are equal bytes, whatever order these were set in.
+    partitions: partitions.map((one) => ({
+      partition: one.partition,
+      leader: one.leader,
+      leaderEpoch: one.leaderEpoch,
+      partitionEpoch: one.partitionEpoch,
+      replicas: [...one.replicas],
+      isr: [...one.isr],
+      elr: [...one.elr],
+      adding: [...one.adding],
+      removing: [...one.removing],
+      minInsyncReplicas: one.minInsyncReplicas,
     })),
   };
 }

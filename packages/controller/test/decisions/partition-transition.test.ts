@@ -1,6 +1,7 @@
 import type { PartitionImage } from '@millrace/controller/image';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { partitionImage } from '../partition-image.js';
 import {
   type Departure,
   type PartitionRules,
@@ -9,8 +10,7 @@ import {
 } from '../../src/decisions/partition-transition.js';
 
 function partition(change: Partial<PartitionImage> = {}): PartitionImage {
-  const replicas = [1, 2, 3];
-  return { partition: 0, leader: 1, leaderEpoch: 5, partitionEpoch: 9, replicas, isr: replicas, elr: [], ...change };
+  return partitionImage({ leaderEpoch: 5, partitionEpoch: 9, replicas: [1, 2, 3], minInsyncReplicas: 2, ...change });
 }
 
 function rules(active: readonly number[], change: Partial<PartitionRules> = {}): PartitionRules {

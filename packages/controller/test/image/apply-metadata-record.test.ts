@@ -1,13 +1,14 @@
 import { applyMetadataRecord, type KnownMetadataRecord, MetadataImage } from '@millrace/controller/image';
 import { expect, test } from 'vitest';
 import { MachineRunner } from '../machine-runner.js';
+import { partitionImage } from '../partition-image.js';
 
 test('a record that contradicts the image is a bug, and is not applied', () => {
   const runner = new MachineRunner();
   runner.formCluster();
   const brokerEpoch = runner.startBroker(1);
   const topicId = runner.createTopic('orders').topicId ?? '';
-  const partition = { partition: 0, leader: 1, leaderEpoch: 0, partitionEpoch: 1, replicas: [1], isr: [1], elr: [] };
+  const partition = partitionImage({ partitionEpoch: 1 });
   const partitions = (change: object): KnownMetadataRecord => ({
     type: 'partitions',
     version: 0,

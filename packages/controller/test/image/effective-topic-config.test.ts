@@ -1,10 +1,11 @@
 import { effectiveTopicConfig, logConfigOf, topicSettings } from '@millrace/controller/image';
 import { defaultLogConfig } from '@millrace/storage';
 import { expect, test } from 'vitest';
+import { partitionImage } from '../partition-image.js';
 
 function topic(configs: Record<string, string>, replicationFactor = 1) {
   const replicas = Array.from({ length: replicationFactor }, (_, index) => index);
-  const partition = { partition: 0, leader: 0, leaderEpoch: 0, partitionEpoch: 0, replicas, isr: replicas, elr: [] };
+  const partition = partitionImage({ replicas });
   return { configs: new Map(Object.entries(configs)), partitions: [partition] };
 }
 

@@ -25,7 +25,10 @@ const records: KnownMetadataRecord[] = [
     hostLabel: 'machine',
     host: '::1',
     port: 7400,
+    internalHost: 'inside',
+    internalPort: 7401,
   },
+  { type: 'remove-broker', version: 0, nodeId: 1, brokerEpoch: 3 },
   { type: 'broker-state', version: 0, nodeId: 1, brokerEpoch: 3, state: 'shutting-down' },
   { type: 'topic', version: 0, topicId, name: 'orders' },
   {
@@ -33,7 +36,18 @@ const records: KnownMetadataRecord[] = [
     version: 0,
     topicId,
     partitions: [
-      { partition: 0, leader: -1, leaderEpoch: 70_000, partitionEpoch: 1, replicas: [1, 2], isr: [], elr: [2] },
+      {
+        partition: 0,
+        leader: -1,
+        leaderEpoch: 70_000,
+        partitionEpoch: 1,
+        replicas: [1, 2, 3, 4],
+        isr: [],
+        elr: [2],
+        adding: [3, 4],
+        removing: [1],
+        minInsyncReplicas: 2,
+      },
     ],
   },
   {
