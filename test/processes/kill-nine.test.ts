@@ -95,6 +95,7 @@ class Load {
 async function readAll(bootstrap: string): Promise<string[][]> {
   const values: string[][] = Array.from({ length: partitions }, () => []);
   await using consumer = new Consumer({ bootstrap, topics: ['ledger'], from: 'beginning' });
+  await consumer.ready();
   const ends = await consumer.endOffsets();
   let missing = ends.reduce((sum, { offset }) => sum + offset, 0);
   for await (const batch of consumer.batches({ signal: AbortSignal.timeout(60_000) })) {

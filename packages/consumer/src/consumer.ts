@@ -129,6 +129,25 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
     return run(this.#delivery, signal === undefined ? options : { ...options, signal }, () => this.#isClosed);
   }
 
+  /**
+   * Resolves when every partition is known and has its place. Whatever is written from then on is read, also with
+   * `from: 'end'`. An error that keeps a partition from having one is thrown by the iteration.
+   */
+  async ready(options: IterationOptions = {}): Promise<void> {
+    this.#fetcher.start();
+    const signal = this.#signalOf(options);
+    const wake = (): void => this.#delivery.wake();
+    signal?.addEventListener('abort', wake, { once: true });
+    try {
+      while (!this.#isPlaced() && !this.#isClosed) {
+        signal?.throwIfAborted();
+        await this.#delivery.news();
+      }
+    } finally {
+      signal?.removeEventListener('abort', wake);
+    }
+  }
+
   /** Reads exactly these partitions from now on. Those read already go on where they are unless `from` is given. */
   assign(assignments: readonly Assignment[]): void {
     for (const { from } of assignments) if (from !== undefined) startPosition(from);
@@ -208,6 +227,11 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #isPlaced(): boolean {
+    const areTopicsKnown = [...(this.#topics ?? [])].every((topic) => this.#joined.has(topic));
+    return areTopicsKnown && [...this.#core.partitions.values()].every(({ phase }) => phase !== 'locating');
   }
 
   /** A topic that is read as a whole is known, or has grown. */

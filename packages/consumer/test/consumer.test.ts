@@ -81,6 +81,20 @@ describe('a consumer starts', () => {
     expect(((await next).value as ConsumerRecord).offset).toBe(3);
   });
 
+  test('at the end as of ready, so that nothing written afterwards is missed', async () => {
+    const topic = await topicWith(2, 3);
+    await using consumer = newConsumer({ topics: [topic], from: 'end' });
+    await consumer.ready(timeout());
+    expect(await consumer.endOffsets()).toHaveLength(3);
+    for (const partition of [0, 1, 2]) await add(topic, 2, 1, partition);
+    expect((await take(consumer, 3)).map(({ offset }) => offset)).toEqual([2, 2, 2]);
+  });
+
+  test('not at all in a cluster that does not answer, and ready says so', async () => {
+    await using consumer = newConsumer({ bootstrap: '127.0.0.1:1', topics: ['any'] });
+    await expect(consumer.ready({ signal: AbortSignal.timeout(200) })).rejects.toThrow(/timeout/i);
+  });
+
   test('at an offset, or the first record at or after a time', async () => {
     const topic = await topicWith(10);
     await using byOffset = newConsumer({ topics: [topic], from: { offset: 7 } });

@@ -29,7 +29,7 @@ export async function streamFlights({ bootstrap, admin, flights, signal }: Strea
   const check = new StreamCheck(flights);
   await using consumer = new Consumer({ bootstrap, topics: [topic], from: 'end' });
   // The consumer has to stand at the end before the first flight of this run is written.
-  await consumer.endOffsets();
+  await consumer.ready({ signal });
   const startedMs = performance.now();
   const consuming = consume({ consumer, delays, check, flights, bars, signal });
   const bytes = await produce({ bootstrap, flights, bars, signal });

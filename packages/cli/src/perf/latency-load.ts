@@ -27,7 +27,7 @@ export async function latencyLoad(topic: string, options: LoadOptions, signal: A
     lingerMs: options.lingerMs,
   });
   // The reader has to stand at the end before the first record is written.
-  await consumer.endOffsets(undefined, { signal });
+  await consumer.ready({ signal });
 
   const pacer: { current?: Pacer } = {};
   const reading = (async (): Promise<void> => {
