@@ -46,7 +46,8 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     retryBackoffMs: options.retryBackoffMs ?? 100,
     retryBackoffMaxMs: options.retryBackoffMaxMs ?? 1000,
     maxFrameBytes: options.maxFrameBytes ?? defaultMaxFrameBytes,
-    maxInFlightPerConnection: options.maxInFlightPerConnection ?? 100,
+    // A node takes 64 requests of a connection at a time, and reads a Ping only while it has room for it.
+    maxInFlightPerConnection: options.maxInFlightPerConnection ?? 60,
     maxConnections: options.maxConnections ?? 256,
     environment: options.environment ?? nodeEnvironment(),
   };

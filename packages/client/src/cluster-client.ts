@@ -95,8 +95,8 @@ export class ClusterClient {
     };
     if (typeof target === 'object' && 'node' in target) return this.#links.useNode(target.node, limit, send);
     if (target === 'any') return send(await this.#links.any(limit));
-    const node = target === 'controller' ? await this.#controller(limit) : await this.#leaderNode(target.leader, limit);
-    return this.#links.useNode(node, limit, send);
+    if (target === 'controller') return this.#useController(limit, send);
+    return this.#links.useNode(await this.#leaderNode(target.leader, limit), limit, send);
   }
 
   /**
@@ -164,7 +164,9 @@ export class ClusterClient {
 
   /** Tells of a failure met while using what `topics` says: refreshes it in the background when it may be out of date. */
   noteError(error: unknown, topics: readonly string[] = []): void {
-    if (!this.isClosed && retryDecision(error) === 'refresh') this.#refreshInBackground(topics);
+    if (this.isClosed || retryDecision(error) !== 'refresh') return;
+    this.#links.doubtLastAnswer();
+    this.#refreshInBackground(topics);
   }
 
   /** Rejects what is waiting or unanswered with CONNECTION_CLOSED. Closing twice does nothing. */
@@ -191,6 +193,13 @@ export class ClusterClient {
     throw protocolError('NOT_CONTROLLER', 'The cluster has no controller at the moment.');
   }
 
+  async #useController<Result>(limit: Limit, send: (connection: Connection) => Promise<Result>): Promise<Result> {
+    const nodeId = await this.#controller(limit);
+    // A controller that is no broker has no address for clients: any broker passes the request on.
+    if (!this.#links.has(nodeId)) return send(await this.#links.any(limit));
+    return this.#links.useNode(nodeId, limit, send);
+  }
+
   #limit(options: WaitOptions): Limit {
     const timeoutMs = options.timeoutMs ?? this.#options.requestTimeoutMs;
     return {
@@ -212,7 +221,15 @@ export class ClusterClient {
 
   async #requestMetadata(names: readonly string[], allowAutoCreate: boolean): Promise<MetadataResponse> {
     const topics = names.map((name) => ({ name, topicId: null }));
-    const { body } = await this.call('any', metadataApi, { topics, allowAutoCreate, includeInternal: false });
+    const limit = this.#limit({});
+    const body = await this.#links.ask(limit, async (connection) => {
+      const timeoutMs = limit.deadlineMs - this.environment.clock.monotonicMs();
+      const request = { topics, allowAutoCreate, includeInternal: false };
+      const reply = await connection.send(metadataApi, request, [], { timeoutMs });
+      // A node that has just started may know nothing yet: its word must not close all connections.
+      if (reply.body.nodes.length > 0) return reply.body;
+      throw protocolError('BROKER_NOT_AVAILABLE', `Node ${connection.hello.nodeId} knows of no live broker yet.`);
+    });
     this.#metadata.update(body, this.environment.clock.monotonicMs());
     if (!this.isClosed) this.#links.setNodes(body.nodes);
     return body;

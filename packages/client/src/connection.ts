@@ -20,14 +20,17 @@ import {
   helloApi,
   maxFrameBytesBeforeHello,
   negotiateVersion,
+  pingApi,
   protocolError,
   responseFlag,
   type Api,
   type Frame,
   type HelloRequest,
   type HelloResponse,
+  type NodeCredentials,
   type SlabPool,
 } from '@millrace/protocol';
+import { KeepAlive } from './keep-alive.js';
 import { softwareVersion } from './software-version.js';
 import { LateReply } from './late-reply.js';
 import { Request, type Reply } from './request.js';
@@ -40,6 +43,8 @@ export interface ConnectionOptions {
   readonly clientId: string;
   /** Refuse a node of another cluster; undefined: any. */
   readonly clusterId?: string | undefined;
+  /** Who we are, when a node of the cluster connects to another; undefined for clients. */
+  readonly node?: NodeCredentials | undefined;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   /** Longest reply accepted. */
@@ -47,6 +52,8 @@ export interface ConnectionOptions {
   readonly maxInFlight: number;
   /** Requests that may wait for their turn. */
   readonly maxWaiting: number;
+  /** Bytes that may wait for their turn. */
+  readonly maxWaitingBytes?: number;
   readonly deadlines: DeadlineQueue;
   readonly slabs: SlabPool;
   /** Called once, after `open` has resolved, when the connection ends for whatever reason. */
@@ -56,7 +63,7 @@ export interface ConnectionOptions {
 export interface SendOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** False for requests that the node does not answer (acks 0): settled as soon as they are with the socket. */
+  /** False for requests that the node does not answer (acks 0, one-way APIs): settled when they are with the socket. */
   readonly expectReply?: boolean;
 }
 
@@ -73,6 +80,8 @@ export class Connection {
   readonly #versions = new Map<number, number>();
   /** Set by `open` before anybody else has this connection. */
   #hello!: HelloResponse;
+  /** Undefined until Hello, and where the node has no Ping. */
+  #keepAlive: KeepAlive | undefined;
   #isOpen = false;
   #closedWith: Error | undefined;
   #nextCorrelationId = 0;
@@ -110,7 +119,10 @@ export class Connection {
     this.address = options.address;
     this.#options = options;
     this.#socket = socket;
-    this.#waiting = new BoundedQueue({ maxItems: options.maxWaiting });
+    this.#waiting = new BoundedQueue({
+      maxItems: options.maxWaiting,
+      maxBytes: options.maxWaitingBytes ?? Infinity,
+    });
     this.#reader = new FrameReader({
       maxFrameBytes: maxFrameBytesBeforeHello,
       slabs: options.slabs,
@@ -118,7 +130,10 @@ export class Connection {
       onError: (error) => this.#end(error),
     });
     socket.setHandler({
-      onData: (chunk) => this.#reader.push(chunk),
+      onData: (chunk) => {
+        this.#keepAlive?.noteHeard();
+        this.#reader.push(chunk);
+      },
       onDrain: () => {
         this.#isSocketFull = false;
         this.#sendWaiting();
@@ -162,6 +177,20 @@ export class Connection {
     return (await request.promise) as Reply<ResponseBody>;
   }
 
+  /**
+   * Sends a message of a one-way API when there is room for it now. Returns false when there is none or the connection
+   * has ended; throws when it could never be sent. `payload` must never change.
+   */
+  post<RequestBody>(api: Api<RequestBody, unknown>, body: RequestBody, payload: readonly Uint8Array[] = []): boolean {
+    const { maxWaiting, maxWaitingBytes = Infinity } = this.#options;
+    if (this.#closedWith !== undefined) return false;
+    if (this.#waiting.length >= maxWaiting || this.#waiting.sizeBytes >= maxWaitingBytes) return false;
+    const request = this.#encode(api, body, payload, { expectReply: false });
+    // Nobody waits for it: that it was not sent in time is the same as that it was lost.
+    request.promise.catch(() => undefined);
+    return this.#enqueue(request);
+  }
+
   /** Ends it now: whatever is waiting or unanswered is rejected. */
   close(error: Error = protocolError('CONNECTION_CLOSED', 'The connection was closed by this program.')): void {
     this.#end(error);
@@ -189,7 +218,7 @@ export class Connection {
         buffers,
         timeoutMs,
         deadlineMs: this.#options.environment.clock.monotonicMs() + timeoutMs,
-        expectReply: options.expectReply ?? true,
+        expectReply: options.expectReply ?? !api.oneWay,
         signal: options.signal,
       },
       (settled) => this.#onSettled(settled),
@@ -215,15 +244,17 @@ export class Connection {
     throw protocolError('FRAME_TOO_LARGE', `${name} makes a frame of ${bytes} bytes, and the node takes ${limit}.`);
   }
 
-  #enqueue(request: Request): void {
-    if (!this.#waiting.offer(request)) {
+  #enqueue(request: Request): boolean {
+    if (!this.#waiting.offer(request, request.sizeBytes)) {
+      const { length, sizeBytes } = this.#waiting;
       request.reject(
-        protocolError('REQUEST_QUEUE_FULL', `${this.#options.maxWaiting} requests wait for ${this.#name} already.`),
+        protocolError('REQUEST_QUEUE_FULL', `${length} requests of ${sizeBytes} bytes wait for ${this.#name} already.`),
       );
-      return;
+      return false;
     }
     this.#options.deadlines.add(request);
     this.#sendWaiting();
+    return true;
   }
 
   #sendWaiting(): void {
@@ -238,6 +269,7 @@ export class Connection {
     request.state = 'sent';
     request.sentMs = this.#options.environment.clock.monotonicMs();
     if (request.expectReply) this.#unanswered.set(request.correlationId, request);
+    this.#keepAlive?.noteSent();
     for (const buffer of request.takeBuffers()) {
       if (!this.#socket.write(buffer)) this.#isSocketFull = true;
     }
@@ -265,7 +297,7 @@ export class Connection {
       frame.apiKey !== request.api.key ||
       frame.apiVersion !== request.version
     ) {
-      this.#end(protocolError('INVALID_RESPONSE', `${this.#name} sent a frame that answers nothing that was asked.`));
+      this.#end(this.#unasked(frame));
       return;
     }
     this.#unanswered.delete(frame.correlationId);
@@ -290,8 +322,9 @@ export class Connection {
   }
 
   async #sayHello(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { clusterId, clientId, maxFrameBytes } = this.#options;
-    const body: HelloRequest = { softwareName: clientId, softwareVersion, clusterId: clusterId ?? null, node: null };
+    const { clientId, maxFrameBytes, node = null } = this.#options;
+    const clusterId = this.#options.clusterId ?? node?.clusterId ?? undefined;
+    const body: HelloRequest = { softwareName: clientId, softwareVersion, clusterId: clusterId ?? null, node };
     try {
       const reply = await this.send(helloApi, body, [], { timeoutMs, signal });
       if (this.#closedWith !== undefined) throw this.#closedWith;
@@ -305,15 +338,36 @@ export class Connection {
       this.#hello = reply.body;
       this.#isOpen = true;
       this.#reader.setMaxFrameBytes(maxFrameBytes);
+      this.#watch();
     } catch (error) {
       this.#end(error as Error);
       throw error;
     }
   }
 
+  #watch(): void {
+    if (!this.#hello.apis.some(({ key }) => key === pingApi.key)) return;
+    this.#keepAlive = new KeepAlive({
+      clock: this.#options.environment.clock,
+      deadlines: this.#options.deadlines,
+      isAwaiting: () => this.#unanswered.size > 0,
+      ask: () => this.#ping(),
+      onDead: () => this.#end(this.#brokenBy(new Error('no sign of life'))),
+    });
+  }
+
+  /** Passes all that waits for room in the window: it asks why there is none. Any byte that comes back is an answer. */
+  #ping(): void {
+    const request = this.#encode(pingApi, {}, [], {});
+    request.promise.catch(() => undefined);
+    this.#options.deadlines.add(request);
+    this.#transmit(request);
+  }
+
   #end(error: Error): void {
     if (this.#closedWith !== undefined) return;
     this.#closedWith = error;
+    this.#keepAlive?.close();
     this.#reader.close();
     this.#socket.destroy();
     for (const unanswered of this.#unanswered.values()) {
@@ -335,6 +389,19 @@ export class Connection {
     const why = error === undefined ? 'closed by the node' : errorMessage(error);
     const when = this.#isOpen ? '' : ' before it said Hello: is this the client address of a Millrace node?';
     return protocolError('NETWORK_EXCEPTION', `The connection to ${this.#name} broke (${why})${when || '.'}`, error);
+  }
+
+  /** A node that closes the connection, or refuses what has no reply, says why in an error that answers nothing. */
+  #unasked(frame: Frame): Error {
+    if ((frame.flags & errorFlag) !== 0 && (frame.flags & responseFlag) !== 0) {
+      try {
+        const error = errorFromWire(decodeError(frame.body), `${this.#name} ended the connection`);
+        if (error !== undefined) return error;
+      } catch (error) {
+        return error as Error;
+      }
+    }
+    return protocolError('INVALID_RESPONSE', `${this.#name} sent a frame that answers nothing that was asked.`);
   }
 
   #silent(request: Request): Error {

@@ -23,12 +23,13 @@ export interface NodeLinkOptions {
 
 export class NodeLink {
   readonly #options: NodeLinkOptions;
-  readonly #closing = new AbortController();
   /** In the order they came. */
   readonly #waiters = new Set<Waiter>();
   #address: Address;
   #connection: Connection | undefined;
-  #isConnecting = false;
+  /** Of the attempt that is under way. */
+  #attempting: AbortController | undefined;
+  #closedWith: Error | undefined;
   #failures = 0;
   #failedAtMs = 0;
 
@@ -37,11 +38,12 @@ export class NodeLink {
     this.#address = options.address;
   }
 
-  /** Counts from the next attempt on: a connection that works is left alone. */
+  /** A connection that works is left alone; an attempt that is under way begins anew, for those who wait for it. */
   setAddress(address: Address): void {
     if (address.host === this.#address.host && address.port === this.#address.port) return;
     this.#address = address;
     this.#failures = 0;
+    this.#attempting?.abort(new Error('the node is elsewhere'));
   }
 
   get connection(): Connection | undefined {
@@ -57,15 +59,23 @@ export class NodeLink {
   use<Result>(limit: Limit, action: (connection: Connection) => Result): Promise<Awaited<Result>> {
     return new Promise((resolve, reject) => {
       const perform = (connection: Connection): void => resolve(action(connection) as Awaited<Result>);
-      if (this.#closing.signal.aborted) reject(this.#closing.signal.reason as Error);
+      if (this.#closedWith !== undefined) reject(this.#closedWith);
       else if (limit.signal?.aborted === true) reject(limit.signal.reason as Error);
       else if (this.#connection !== undefined) perform(this.#connection);
       else this.#wait(limit, perform, reject);
     });
   }
 
+  /** Begins to connect, for those who will not wait. */
+  wake(): void {
+    const isIdle = this.#connection === undefined && this.#attempting === undefined;
+    if (isIdle && this.#closedWith === undefined) void this.#attempt();
+  }
+
   close(error: Error): void {
-    this.#closing.abort(error);
+    if (this.#closedWith !== undefined) return;
+    this.#closedWith = error;
+    this.#attempting?.abort(error);
     this.#connection?.close(error);
     this.#connection = undefined;
     for (const waiter of this.#waiters) waiter.fail(error);
@@ -74,31 +84,47 @@ export class NodeLink {
   #wait(limit: Limit, perform: (connection: Connection) => void, reject: (error: unknown) => void): void {
     const waiter = new Waiter(limit, perform, reject, () => this.#waiters.delete(waiter));
     this.#waiters.add(waiter);
-    if (!this.#isConnecting) void this.#attempt();
+    this.wake();
   }
 
   /** Never rejects: the waiters are told. */
   async #attempt(): Promise<void> {
-    this.#isConnecting = true;
     try {
-      await this.#pauseAfterFailure();
-      const connection = await this.#options.open(this.#address, () => this.#onClose(), this.#closing.signal);
+      const connection = await this.#connect();
       if (connection.isClosed) throw protocolError('NETWORK_EXCEPTION', 'The connection broke as soon as it was open.');
+      if (this.#closedWith !== undefined) {
+        connection.close(this.#closedWith);
+        throw this.#closedWith;
+      }
       this.#connection = connection;
       for (const waiter of this.#waiters) waiter.perform(connection);
     } catch (error) {
       this.#noteFailure();
       for (const waiter of this.#waiters) waiter.fail(error);
     } finally {
-      this.#isConnecting = false;
+      this.#attempting = undefined;
     }
   }
 
-  async #pauseAfterFailure(): Promise<void> {
+  async #connect(): Promise<Connection> {
+    for (;;) {
+      const attempting = new AbortController();
+      this.#attempting = attempting;
+      try {
+        await this.#pauseAfterFailure(attempting.signal);
+        return await this.#options.open(this.#address, () => this.#onClose(), attempting.signal);
+      } catch (error) {
+        const hasMoved = attempting.signal.aborted && this.#closedWith === undefined;
+        if (!hasMoved) throw error;
+      }
+    }
+  }
+
+  async #pauseAfterFailure(signal: AbortSignal): Promise<void> {
     const { clock, backoff, random } = this.#options;
     if (this.#failures === 0) return;
     const waitMs = this.#failedAtMs + backoffMs(this.#failures, backoff, random) - clock.monotonicMs();
-    if (waitMs > 0) await sleep(clock, waitMs, this.#closing.signal);
+    if (waitMs > 0) await sleep(clock, waitMs, signal);
   }
 
   #onClose(): void {

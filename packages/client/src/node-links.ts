@@ -10,10 +10,26 @@ import type { ResolvedClientOptions } from './client-options.js';
 import { Connection } from './connection.js';
 import type { DeadlineQueue } from './deadline-queue.js';
 import { NodeLink } from './node-link.js';
+import { staggered } from './staggered.js';
 import type { Limit } from './with-deadline.js';
 
 /** Requests that may wait for their turn on one connection. */
 const maxWaiting = 10_000;
+
+/** A node that does not take a connection within this time is joined by the next; within one network it takes a few ms. */
+const connectStaggerMs = 500;
+/** The same for a node that does not answer a question about metadata: it does so from memory. */
+const answerStaggerMs = 1000;
+
+interface Answerer {
+  readonly link: NodeLink;
+  readonly nodeId: number;
+}
+
+/** One node may be reached by two links. */
+function leadsTo(link: NodeLink, { link: other, nodeId }: Answerer): boolean {
+  return link === other || link.connection?.hello.nodeId === nodeId;
+}
 
 export interface NodeAddress extends Address {
   readonly nodeId: number;
@@ -28,6 +44,9 @@ export class NodeLinks {
   readonly #nodes = new Map<number, NodeLink>();
   /** From the first Hello on; every later one must say the same. */
   #clusterId: string | undefined;
+  /** Who answered `ask` last, and whether that is not to be asked first the next time. */
+  #lastAnswer: Answerer | undefined;
+  #doubted: Answerer | undefined;
 
   constructor(options: ResolvedClientOptions, deadlines: DeadlineQueue) {
     this.#options = options;
@@ -56,6 +75,10 @@ export class NodeLinks {
     }
   }
 
+  has(nodeId: number): boolean {
+    return this.#nodes.has(nodeId);
+  }
+
   /** Runs `action` with a connection to this node. Rejects with BROKER_NOT_AVAILABLE when the metadata has no such node. */
   useNode<Result>(nodeId: number, limit: Limit, action: (connection: Connection) => Result): Promise<Awaited<Result>> {
     const link = this.#nodes.get(nodeId);
@@ -77,25 +100,57 @@ export class NodeLinks {
     return this.#openAny(limit);
   }
 
+  /**
+   * Asks node after node until one gives an answer: one that is slow gets company. After `doubtLastAnswer` another node
+   * than last time is asked first.
+   */
+  ask<Result>(limit: Limit, action: (connection: Connection) => Promise<Result>): Promise<Result> {
+    const open = [...this.#nodes.values(), ...this.#bootstrap].filter(({ connection }) => connection !== undefined);
+    open.sort((a, b) => (a.connection?.load ?? 0) - (b.connection?.load ?? 0));
+    const links = [...open, ...this.#closedLinks()];
+    const doubted = this.#doubted;
+    this.#doubted = undefined;
+    if (doubted !== undefined) links.sort((a, b) => Number(leadsTo(a, doubted)) - Number(leadsTo(b, doubted)));
+    return this.#staggered(limit, links, answerStaggerMs, (link) =>
+      link.use(limit, async (connection) => {
+        const result = await action(connection);
+        this.#lastAnswer = { link, nodeId: connection.hello.nodeId };
+        return result;
+      }),
+    );
+  }
+
+  /** What was answered last turned out to be wrong: the node may be cut off from the others. */
+  doubtLastAnswer(): void {
+    this.#doubted = this.#lastAnswer;
+  }
+
   close(error: Error): void {
     for (const link of [...this.#nodes.values(), ...this.#bootstrap]) link.close(error);
   }
 
-  async #openAny(limit: Limit): Promise<Connection> {
-    // Known nodes first: the bootstrap addresses may be old. Among them those that failed least, from a random start.
-    const candidates = [...this.#rotated([...this.#nodes.values()]), ...this.#rotated(this.#bootstrap)];
-    candidates.sort((a, b) => a.failures - b.failures);
-    let lastError: unknown;
-    for (const link of candidates) {
-      try {
-        return await link.use(limit, (connection) => connection);
-      } catch (error) {
-        if (limit.signal?.aborted === true || this.#options.environment.clock.monotonicMs() >= limit.deadlineMs)
-          throw error;
-        lastError = error;
-      }
-    }
-    throw lastError;
+  #openAny(limit: Limit): Promise<Connection> {
+    const links = this.#closedLinks();
+    return this.#staggered(limit, links, connectStaggerMs, (link) => link.use(limit, (connection) => connection));
+  }
+
+  /** Known nodes first: the bootstrap addresses may be old. Among them those that failed least, from a random start. */
+  #closedLinks(): readonly NodeLink[] {
+    const links = [...this.#rotated([...this.#nodes.values()]), ...this.#rotated(this.#bootstrap)];
+    return links.filter(({ connection }) => connection === undefined).sort((a, b) => a.failures - b.failures);
+  }
+
+  #staggered<Result>(
+    limit: Limit,
+    links: readonly NodeLink[],
+    staggerMs: number,
+    attempt: (link: NodeLink) => Promise<Result>,
+  ): Promise<Result> {
+    const { clock } = this.#options.environment;
+    return staggered(
+      links.map((link) => () => attempt(link)),
+      { clock, staggerMs, mayGoOn: () => limit.signal?.aborted !== true && clock.monotonicMs() < limit.deadlineMs },
+    );
   }
 
   #rotated(links: readonly NodeLink[]): readonly NodeLink[] {

@@ -33,6 +33,7 @@ export class Request implements Expiring {
   readonly correlationId: number;
   readonly deadlineMs: number;
   readonly expectReply: boolean;
+  readonly sizeBytes: number;
   #buffers: readonly Uint8Array[];
   readonly #timeoutMs: number;
   readonly #signal: AbortSignal | undefined;
@@ -48,6 +49,7 @@ export class Request implements Expiring {
     this.version = details.version;
     this.correlationId = details.correlationId;
     this.#buffers = details.buffers;
+    this.sizeBytes = details.buffers.reduce((sum, { length }) => sum + length, 0);
     this.deadlineMs = details.deadlineMs;
     this.expectReply = details.expectReply;
     this.#timeoutMs = details.timeoutMs;

@@ -23,6 +23,7 @@ import { brokerHeartbeatApi } from './apis/63-broker-heartbeat.js';
 import { allocateProducerIdsApi } from './apis/67-allocate-producer-ids.js';
 import { describeTopicPartitionsApi } from './apis/75-describe-topic-partitions.js';
 import { replicaFetchApi } from './apis/1001-replica-fetch.js';
+import { pingApi } from './apis/1002-ping.js';
 import { raftMessageApi } from './apis/1100-raft-message.js';
 
 /** Every API by its key: dispatch, version ranges and documentation are made from this table. */
@@ -52,6 +53,7 @@ export const apis: ReadonlyMap<number, AnyApi> = new Map(
     allocateProducerIdsApi,
     describeTopicPartitionsApi,
     replicaFetchApi,
+    pingApi,
     raftMessageApi,
   ].map((api) => [api.key, api]),
 );

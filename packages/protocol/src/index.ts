@@ -88,6 +88,7 @@ export {
   type DescribeTopicPartitionsResponse,
 } from './apis/75-describe-topic-partitions.js';
 export { replicaFetchApi, type ReplicaFetchRequest, type ReplicaFetchResponse } from './apis/1001-replica-fetch.js';
+export { pingApi, type PingRequest, type PingResponse } from './apis/1002-ping.js';
 export { raftMessageApi, type RaftMessageRequest } from './apis/1100-raft-message.js';
 export type { Isolation } from './apis/isolation.js';
 export {

@@ -46,6 +46,7 @@ const reachable: Readonly<Record<string, readonly ApiListener[]>> = {
   AllocateProducerIds: ['internal'],
   DescribeTopicPartitions: ['client'],
   ReplicaFetch: ['internal'],
+  Ping: ['client', 'internal'],
   RaftMessage: ['internal'],
 };
 
