@@ -7,8 +7,8 @@ import type { BatchView } from '@millrace/record';
 export interface ChainRules {
   /** Compaction may have taken offsets out: they still ascend. */
   readonly allowsGaps: boolean;
-  /** The leader epoch of the record at an offset, by the log's epoch history; -1 when that does not say. */
-  epochAt(offset: number): number;
+  /** The leader epoch of the record at an offset, by the log's epoch history; undefined when there is none to ask. */
+  epochAt(offset: number): number | undefined;
 }
 
 export class BatchChain {
@@ -33,7 +33,7 @@ export class BatchChain {
       return `a batch at offset ${baseOffset} where ${expected} is next`;
     }
     const epoch = this.#rules.epochAt(baseOffset);
-    if (epoch >= 0 && epoch !== leaderEpoch) {
+    if (epoch !== undefined && epoch !== leaderEpoch) {
       return `a batch at offset ${baseOffset} with leader epoch ${leaderEpoch} instead of ${epoch}`;
     }
     this.#nextOffset = batch.nextOffset;

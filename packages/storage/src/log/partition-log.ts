@@ -21,7 +21,7 @@
  * Invariants: startOffset <= endOffset; recoveryPoint <= syncedEndOffset <= endOffset; offsets are dense (but for
  * those that compaction took); all segments but the last are closed.
  */
-import { assert, errorCode, MillraceError } from '@millrace/base';
+import { assert, errorCode, errorMessage, MillraceError } from '@millrace/base';
 import { BatchView, patchBatch } from '@millrace/record';
 import { readCleanOffset } from '../compaction/clean-offset-checkpoint.js';
 import { type CompactionHost, type CompactionResult, LogCompactor } from '../compaction/log-compactor.js';
@@ -130,7 +130,9 @@ export class PartitionLog {
   #allowsGaps: boolean;
   #segments: Segment[] = [];
   #epochs!: LeaderEpochHistory;
+  /** Whether the last write of the epoch history that began has all of it. */
   #areEpochsSaved = true;
+  #epochSaving: Promise<void> | undefined;
   #generation = 0;
   #startOffset: number;
   #endOffset = 0;
@@ -385,6 +387,7 @@ export class PartitionLog {
       await segment.log.sync();
       segment.isDirty = false;
       this.#epochs.truncateFromEnd(cut.offset);
+      this.#areEpochsSaved = false;
       await recoverProducers(this.#recoveryContext(), this.#segments, this.#epochs, cut.offset);
     });
   }
@@ -461,6 +464,7 @@ export class PartitionLog {
     await this.#removeFrom(0);
     this.#snapshots.removeAll();
     this.#epochs.clear();
+    this.#areEpochsSaved = false;
     await this.#saveEpochs();
     await this.#bounds.save({ syncedOffset: 0, startOffset: offset });
     await this.#options.checkpoints.saveStartOffset(offset);
@@ -493,7 +497,7 @@ export class PartitionLog {
     });
     this.#segments = segments;
     this.#epochs = epochs;
-    this.#areEpochsSaved = cleanShutdown;
+    this.#areEpochsSaved = recovered.areEpochsSaved;
     this.#startOffset = recovered.startOffset;
     this.#endOffset = this.#active.nextOffset;
     this.#syncedEndOffset = this.#endOffset;
@@ -643,6 +647,7 @@ export class PartitionLog {
       this.#goOffline(error);
       throw error;
     }
+    if (!this.#areEpochsSaved) this.#saveEpochsSoon();
   }
 
   async #runSync(): Promise<void> {
@@ -656,6 +661,7 @@ export class PartitionLog {
       const dirty = this.#segments.filter((segment) => segment.isDirty);
       const endBefore = this.#endOffset;
       await this.#syncNewNames();
+      await this.#saveEpochs();
       for (const segment of dirty) {
         const endOffset = segment.nextOffset;
         await this.#syncSegment(segment);
@@ -666,6 +672,7 @@ export class PartitionLog {
     } catch (error) {
       // Nothing was synced, and nothing failed to be: the next run may.
       if (isOutOfHandles(error) && !this.isOffline) throw this.#outOfHandles(error);
+      if (isDiskFull(error) && !this.isOffline) throw diskFull(this.directory, error);
       this.#goOffline(error);
       throw storageFailed(this.directory, error);
     }
@@ -708,7 +715,7 @@ export class PartitionLog {
     const snapshot = this.#producers.snapshot();
     await this.sync();
     for (const segment of changed) if (!(await this.#syncIndexes(segment))) return;
-    if (!this.#areEpochsSaved) await this.#saveEpochs();
+    await this.#saveEpochs();
     await this.#snapshots.take(snapshot);
     await this.#environment.files.syncDirectory(this.directory);
     this.#recoveryPoint = Math.max(this.#recoveryPoint, endOffset);
@@ -725,14 +732,38 @@ export class PartitionLog {
     }
   }
 
-  async #saveEpochs(): Promise<void> {
-    this.#areEpochsSaved = true;
+  /**
+   * Resolves when the epochs of all that was appended before the call are durable. The epoch of a batch is not covered
+   * by its checksum: the history is what it is checked against, and so it is durable before the batch is acknowledged.
+   */
+  #saveEpochs(): Promise<void> {
+    if (this.#epochSaving === undefined && this.#areEpochsSaved) return Promise.resolve();
+    this.#epochSaving ??= this.#writeEpochs();
+    return this.#epochSaving;
+  }
+
+  async #writeEpochs(): Promise<void> {
     try {
-      await writeLeaderEpochCheckpoint(this.#environment.files, this.directory, this.#epochs);
+      while (!this.#areEpochsSaved) {
+        this.#areEpochsSaved = true;
+        await writeLeaderEpochCheckpoint(this.#environment.files, this.directory, this.#epochs);
+      }
     } catch (error) {
       this.#areEpochsSaved = false;
       throw error;
+    } finally {
+      // In the same turn as the last look at the flag: who clears it from now on begins anew.
+      this.#epochSaving = undefined;
     }
+  }
+
+  /** For a log that is not synced: what the process wrote is there when it is killed, and so should its epochs be. */
+  #saveEpochsSoon(): void {
+    if (this.#epochSaving !== undefined) return;
+    this.#saveEpochs().catch((error: unknown) => {
+      const { directory } = this;
+      this.#environment.logger.warn('cannot save leader epochs; the next sync does', { directory, error: errorMessage(error) });
+    });
   }
 
   #maintain<Result>(work: () => Promise<Result>): Promise<Result> {

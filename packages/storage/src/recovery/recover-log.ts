@@ -19,7 +19,7 @@
  */
 import { assert, MillraceError, type Logger } from '@millrace/base';
 import { recoverSwaps } from '../compaction/segment-swap.js';
-import { leaderEpochCheckpointName, readLeaderEpochCheckpoint } from '../epoch/leader-epoch-checkpoint.js';
+import { leaderEpochCheckpointName, readLeaderEpochCheckpoint, writeLeaderEpochCheckpoint } from '../epoch/leader-epoch-checkpoint.js';
 import { LeaderEpochHistory } from '../epoch/leader-epoch-history.js';
 import type { ProducerSnapshots } from '../producer-state/producer-snapshots.js';
 import type { ProducerState } from '../producer-state/producer-state.js';
@@ -51,6 +51,7 @@ export interface RecoveredLog {
   /** At least one; the last is the active one. */
   readonly segments: Segment[];
   readonly epochs: LeaderEpochHistory;
+  readonly areEpochsSaved: boolean;
   readonly startOffset: number;
 }
 
@@ -79,7 +80,14 @@ export async function recoverLog(request: RecoveryRequest): Promise<RecoveredLog
   }
   epochs.truncateFromStart(firstOffset);
   await recoverProducers(request, segments, epochs, endOffset);
-  return { segments, epochs, startOffset };
+  return { segments, epochs, areEpochsSaved: isSame(begin.savedEpochs, epochs), startOffset };
+}
+
+function isSame(saved: LeaderEpochHistory | undefined, { entries }: LeaderEpochHistory): boolean {
+  if (saved?.entries.length !== entries.length) return false;
+  return saved.entries.every(
+    ({ epoch, startOffset }, index) => epoch === entries[index]?.epoch && startOffset === entries[index].startOffset,
+  );
 }
 
 function findSegments(context: SegmentContext): Segment[] {
@@ -101,9 +109,11 @@ async function beginLog(request: RecoveryRequest): Promise<Omit<RecoveredLog, 's
   }
   snapshots.removeAll();
   producers.clear(startOffset);
+  const epochs = new LeaderEpochHistory();
+  await writeLeaderEpochCheckpoint(files, directory, epochs);
   const segment = Segment.create(context, startOffset);
   await files.syncDirectory(directory);
-  return { segments: [segment], epochs: await scanEpochs([]) };
+  return { segments: [segment], epochs, areEpochsSaved: true };
 }
 
 /** Finishes a removal that a crash interrupted: of these segments any may be left, with holes between them. */
@@ -127,8 +137,11 @@ interface ScanBegin {
   readonly place: SegmentPlace;
   /** Of all batches below `place`; there may be later ones, which the scan replaces. */
   readonly epochs: LeaderEpochHistory;
-  /** As they were saved: what the batches must have; -1 where nothing is known. */
-  savedEpochAt(offset: number): number;
+  /**
+   * As they were saved, before what was appended under them was acknowledged: what each batch must have. Undefined when
+   * nothing is saved any more.
+   */
+  readonly savedEpochs: LeaderEpochHistory | undefined;
 }
 
 async function beginScan(
@@ -141,20 +154,21 @@ async function beginScan(
   const scanned = segments[firstScanned];
   assert(scanned !== undefined, 'a log has a segment to scan');
   const knownOffset = request.cleanShutdown ? Number.MAX_SAFE_INTEGER : request.recoveryPoint;
-  const trusted = await trustedPlace(scanned, knownOffset);
   const history = readLeaderEpochCheckpoint(files, directory);
-  if (trusted !== undefined && history !== undefined) {
-    const lastOffset = trusted.lastOffset ?? scanned.baseOffset - 1;
-    const check = { endOffset: knownOffset, lastOffset, allowsGaps };
-    await requireAgreement(directory, history, segments.slice(0, firstScanned + 1), check);
-    const saved = LeaderEpochHistory.from(history.entries);
-    return { place: trusted, epochs: history, savedEpochAt: (offset) => (offset < knownOffset ? (saved?.epochAt(offset) ?? -1) : -1) };
-  }
-  if (segments.some((segment) => !segment.isEmpty)) logger.warn('making the leader epochs of a log anew', { directory });
-  const epochs = await scanEpochs(segments.slice(0, firstScanned));
+  // Without a history all batches are looked at.
+  const trusted = history === undefined ? undefined : await trustedPlace(scanned, knownOffset);
   // From here on the indexes of this segment are not what the recovery point says of them, until it moves again.
-  if (request.recoveryPoint > scanned.baseOffset) await request.distrustFrom(scanned.baseOffset);
-  return { place: scanned.restart(), epochs, savedEpochAt: () => -1 };
+  if (trusted === undefined && request.recoveryPoint > scanned.baseOffset) await request.distrustFrom(scanned.baseOffset);
+  const place = trusted ?? scanned.restart();
+  if (history === undefined) {
+    if (segments.some((segment) => !segment.isEmpty)) logger.warn('making the leader epochs of a log anew', { directory });
+    const epochs = await scanEpochs(segments.slice(0, firstScanned));
+    return { place, epochs, savedEpochs: undefined };
+  }
+  const lastOffset = place.lastOffset ?? scanned.baseOffset - 1;
+  const check = { endOffset: knownOffset, lastOffset, allowsGaps };
+  await requireAgreement(directory, history, segments.slice(0, firstScanned + 1), check);
+  return { place, epochs: history, savedEpochs: LeaderEpochHistory.from(history.entries) };
 }
 
 /**
@@ -183,7 +197,7 @@ async function scanSegments(
   request: RecoveryRequest,
   segments: Segment[],
   firstScanned: number,
-  { place, epochs, savedEpochAt }: ScanBegin,
+  { place, epochs, savedEpochs }: ScanBegin,
 ): Promise<number> {
   const { context, cleanShutdown, recoveryPoint, allowsGaps } = request;
   const syncedOffset = cleanShutdown ? Number.MAX_SAFE_INTEGER : request.syncedOffset;
@@ -199,7 +213,7 @@ async function scanSegments(
       break;
     }
     const from = index === firstScanned ? place : segment.restart();
-    const end = await recoverSegment(segment, from, { allowsGaps, epochs, savedEpochAt });
+    const end = await recoverSegment(segment, from, { allowsGaps, epochs, savedEpochAt: (offset) => savedEpochs?.epochAt(offset) });
     endOffset = segment.nextOffset;
     if (end.problem !== undefined) {
       if (endOffset < syncedOffset) throw corruptLog(segment.log.path, end.position, end.problem);

@@ -11,8 +11,8 @@ export interface SegmentScan {
   readonly allowsGaps: boolean;
   /** Of the batches before; those found are added. */
   readonly epochs: LeaderEpochHistory;
-  /** What the batches must have; -1 where nothing is known. */
-  savedEpochAt(offset: number): number;
+  /** What the batches must have; undefined when nothing was saved. */
+  savedEpochAt(offset: number): number | undefined;
 }
 
 const largestRelative = 2 ** 31 - 1;

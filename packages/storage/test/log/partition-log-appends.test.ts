@@ -35,7 +35,7 @@ describe('an idempotent producer', () => {
       expect(partition.log.endOffset).toBe(12);
     };
     again();
-    partition = await TestPartition.open(partition.kill());
+    partition = await TestPartition.open(await partition.kill());
     again();
     await partition.close();
     partition = await TestPartition.open(partition.disk, { clean: true });

@@ -117,7 +117,7 @@ class Run {
         model.syncedOffset = model.endOffset;
         break;
       case 'kill':
-        await this.#reopen(this.#partition.kill(), false);
+        await this.#reopen(await this.#partition.kill(), false);
         model.syncedOffset = model.endOffset;
         break;
       case 'power cut': {
@@ -251,12 +251,14 @@ class Run {
     const { model } = this;
     const { log } = this.#partition;
     const live = model.live;
-    expect(log.leaderEpoch).toBe(model.records.at(-1)?.leaderEpoch ?? -1);
+    // What the last records had that were deleted, is known until a restart.
+    if (log.sizeBytes > 0) expect(log.leaderEpoch).toBe(model.records.at(-1)?.leaderEpoch ?? -1);
     for (const { leaderEpoch } of live) {
       expect(log.endOffsetForEpoch(leaderEpoch)).toEqual({ epoch: leaderEpoch, endOffset: model.endOfEpoch(leaderEpoch) });
     }
     const entries = log.epochs;
-    for (const { epoch, startOffset } of entries.filter((entry) => entry.startOffset >= model.startOffset)) {
+    for (const { epoch, startOffset } of entries) {
+      if (startOffset < model.startOffset || startOffset === model.endOffset) continue;
       const record = model.records.find((each) => each.offset === startOffset);
       expect(record).toMatchObject({ leaderEpoch: epoch, batch: startOffset });
     }
@@ -279,9 +281,9 @@ class Run {
 describe('a partition log and an array', () => {
   test('give the same answers, whatever is done to them', async () => {
     let steps = 0;
-    const runs = runsOf(150);
+    const runs = runsOf(120);
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), fc.boolean(), fc.nat(), async (all, cached, seed) => {
+      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }), fc.boolean(), fc.nat(), async (all, cached, seed) => {
         const run = await Run.begin(cached, seed);
         for (const each of all) {
           await run.step(each);

@@ -89,8 +89,9 @@ export class TestPartition {
     this.disk.endProcess();
   }
 
-  /** The process ends as if it was killed; the page cache stays. */
-  kill(): SimulatedDisk {
+  /** The process ends as if it was killed, a moment after what it did last; the page cache stays. */
+  async kill(): Promise<SimulatedDisk> {
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
     const after = this.disk.crash('kept');
     this.disk.endProcess();
     return after;
