@@ -104,6 +104,26 @@ describe('a fetch at the end of the log', () => {
     expect(node.simulation.nowMs).toBeLessThan(10_000);
   });
 
+  test('counts what is committed while it reads from the disk', async () => {
+    const { node, writer: before, topicId } = await fixture();
+    await node.complete(produce(before, [{ topicId, batch: batchOf(['second']) }]));
+    await node.stop();
+    node.simulation.kill('node');
+    // After a restart nothing is in memory: the first read goes to the disk, and takes its time.
+    await node.startNode(node.simulation.restart('node'));
+    const reader = await node.client(7400, 'reader');
+    const writer = await node.client(7400, 'writer');
+    node.simulation.setDiskLatency('node', { minMs: 200, maxMs: 200 });
+    const options = { maxWaitMs: 60_000, minBytes: 3 * batchOf(['second']).length };
+    const startMs = node.simulation.nowMs;
+    const waiting = fetchFrom(reader, [{ topicId, offset: 0 }], options);
+    await node.simulation.runFor(100);
+    node.simulation.setDiskLatency('node', { minMs: 1, maxMs: 1 });
+    await node.complete(produce(writer, [{ topicId, batch: batchOf(['while reading']) }]));
+    expect((await node.complete(waiting)).values).toEqual([['first', 'second', 'while reading']]);
+    expect(node.simulation.nowMs - startMs).toBeLessThan(1000);
+  });
+
   test('is refused when too many wait already', async () => {
     const node = await NodeFixture.start({ settings: { maxWaitingRequests: 1 } });
     const client = await node.client();

@@ -1,4 +1,4 @@
-import { errorCode } from '@millrace/base';
+import { errorCode, sleep } from '@millrace/base';
 import { describe, expect, test } from 'vitest';
 import { batchOf, fetchFrom, NodeFixture, produce } from './node-fixture.js';
 import type { RawClient } from './raw-client.js';
@@ -19,7 +19,9 @@ async function allValues(node: NodeFixture, client: RawClient, topicId: string, 
  * again. Returns the hash of everything that happened.
  */
 async function crashes(seed: number): Promise<string> {
-  const node = await NodeFixture.start({ seed });
+  const node = await NodeFixture.start({ seed, link: { delayMinMs: 0.05, delayMaxMs: 0.2 } });
+  // Syncs that take long beside the network: an acknowledgement that comes too early reaches its writer.
+  node.simulation.setDiskLatency('node', { minMs: 1, maxMs: 8 });
   const random = node.simulation.random.stream('test');
   let client = await node.client();
   const topicId = await node.topic(client, 'orders', 2);
@@ -27,18 +29,21 @@ async function crashes(seed: number): Promise<string> {
   let counter = 0;
   for (let life = 0; life < 3; life++) {
     const writer = client;
+    const { clock } = node.simulation.environment('client');
     let isRunning = true;
     const write = async (partition: number): Promise<void> => {
       while (isRunning) {
         const values = Array.from({ length: random.integer(1, 4) }, () => `${partition}-${counter++}`);
         const [result] = await produce(writer, [{ topicId, partition, batch: batchOf(values) }]);
         if (result?.error === 0) acknowledged[partition]!.push(...values);
+        // Without pauses of their own, writers fall into step with the syncs, and never wait for two of them.
+        await sleep(clock, random.integer(0, 6));
       }
     };
-    const writers = [0, 1, 0, 1].map((partition) =>
+    const writers = [0, 1, 0, 1, 0, 1].map((partition) =>
       write(partition).catch((error: unknown) => expect(errorCode(error)).toBe('NETWORK_EXCEPTION')),
     );
-    await node.simulation.runFor(random.integer(1, 60));
+    await node.simulation.runFor(random.integer(1, 120));
     isRunning = false;
     if (random.fraction() < 0.3) node.simulation.kill('node');
     else node.simulation.crash('node', 'random');
