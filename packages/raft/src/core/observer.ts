@@ -9,12 +9,24 @@ import type { RaftState } from './raft-state.js';
 import type { FollowerRole } from './role.js';
 import { sendHeartbeat } from './send-append.js';
 
-/** Nothing was heard for an election timeout: asks the supposed leader, then each replica known, in turn. */
-export function askToFollow(state: RaftState, role: FollowerRole): void {
+/** An observer has heard nothing for an election timeout: asks the supposed leader, then each replica known, in turn. */
+export function askAgain(state: RaftState, role: FollowerRole): void {
   role.deadlineMs = state.drawDeadlineMs();
-  const target = nextTarget(state, role);
+  const supposed = role.hint ?? role.leader;
   role.leader = undefined;
   role.hint = undefined;
+  askToFollow(state, supposed ?? nextTarget(state));
+}
+
+/**
+ * A voter that was not elected asks too: it may have been removed while it was away, and nobody sends its log the
+ * entry that says so.
+ */
+export function askAsProspective(state: RaftState): void {
+  askToFollow(state, nextTarget(state));
+}
+
+function askToFollow(state: RaftState, target: ReplicaKey | undefined): void {
   if (target === undefined) return;
   state.send({
     ...state.address(target),
@@ -38,7 +50,8 @@ export function onFollow(state: RaftState, message: FollowMessage): void {
     progress = new Progress(message.from, state.log.boundaryBefore(message.end), state.nowMs);
     role.followers.set(name, progress);
   }
-  progress.heardMs = state.nowMs;
+  // A voter that asks has not heard this leader: no proof that the leader reaches it.
+  if (!state.isMember(message.from)) progress.heardMs = state.nowMs;
   sendHeartbeat(state, role, progress);
 }
 
@@ -49,16 +62,14 @@ export function onFollowAnswer(state: RaftState, role: FollowerRole, message: Fo
   role.deadlineMs = Math.min(role.deadlineMs, state.nowMs + state.settings.heartbeatIntervalMs);
 }
 
-function nextTarget(state: RaftState, role: FollowerRole): ReplicaKey | undefined {
-  const supposed = role.hint ?? role.leader;
-  if (supposed !== undefined) return supposed;
+function nextTarget(state: RaftState): ReplicaKey | undefined {
   const known = state.members.voters.filter((voter) => voter.id !== state.self.id);
   const strangers = state.bootstrapIds
     .filter((id) => id !== state.self.id && !known.some((voter) => voter.id === id))
     .map((id) => ({ id, directoryId: '' }));
   const all = [...known, ...strangers];
-  const target = all[role.asked % Math.max(all.length, 1)];
-  role.asked += 1;
+  const target = all[state.asked % Math.max(all.length, 1)];
+  state.asked += 1;
   return target;
 }
 

@@ -37,7 +37,7 @@ import { onAppend, onSnapshot, refuseOldLeader } from './follow-leader.js';
 import { onAppendAnswer, onLeaderSnapshotAnswer, onLeaderTick, propose, settle } from './leader.js';
 import { requestTransfer } from './leadership-transfer.js';
 import { requestAddition, requestRemoval } from './membership-change.js';
-import { askToFollow, isAddressedTo, onFollow, onFollowAnswer } from './observer.js';
+import { askAgain, askAsProspective, isAddressedTo, onFollow, onFollowAnswer } from './observer.js';
 import { RaftState, type RaftCoreOptions } from './raft-state.js';
 import { answerReads, requestRead } from './read-barrier.js';
 import type { LeaderRole } from './role.js';
@@ -149,8 +149,10 @@ export class RaftCore {
       return;
     }
     if (state.nowMs < role.deadlineMs) return;
-    if (state.isVoter) campaign(state);
-    else if (role.kind === 'follower') askToFollow(state, role);
+    if (state.isVoter) {
+      if (role.kind !== 'follower') askAsProspective(state);
+      campaign(state);
+    } else if (role.kind === 'follower') askAgain(state, role);
     else becomeFollower(state, state.term, undefined);
   }
 

@@ -49,6 +49,8 @@ export class RaftState {
   /** The newest snapshot; defined when the log does not start at 0. */
   snapshot: SnapshotDescription | undefined;
   role: Role;
+  /** How many times it asked to follow, to ask another replica each time. */
+  asked = 0;
   moment: Moment;
   messages: OutgoingMessage[] = [];
   chunks: OutgoingChunk[] = [];
@@ -79,7 +81,6 @@ export class RaftState {
       heardMs: -Infinity,
       deadlineMs: this.drawDeadlineMs(),
       receiving: undefined,
-      asked: 0,
       hint: undefined,
     };
     // Entries may have outlived the term that was saved with them in another file.

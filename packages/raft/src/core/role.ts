@@ -15,8 +15,6 @@ export interface FollowerRole {
   deadlineMs: number;
   /** A snapshot that arrives from this leader. */
   receiving: { readonly position: number; nextOffset: number } | undefined;
-  /** As an observer: how many times it asked, to ask another replica each time. */
-  asked: number;
   /** As an observer: who was said to lead. */
   hint: ReplicaKey | undefined;
 }

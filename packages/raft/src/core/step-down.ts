@@ -14,7 +14,6 @@ export function becomeFollower(state: RaftState, term: number, leader: ReplicaKe
     heardMs: leader === undefined ? -Infinity : state.nowMs,
     deadlineMs: state.drawDeadlineMs(),
     receiving: undefined,
-    asked: 0,
     hint: undefined,
   };
   if (role.kind === 'leader') answerPending(state, role);

@@ -56,7 +56,7 @@ const maxChunkReads = 64;
 
 interface Waiter {
   readonly position: number;
-  readonly done: Completion;
+  readonly done: Completion<void>;
 }
 
 interface Replay {
@@ -148,7 +148,7 @@ export class RaftDriver {
   committed(position: number): Promise<void> {
     if (position <= this.committedPosition) return Promise.resolve();
     if (this.#phase !== 'running') return Promise.reject(this.#stopped());
-    if (this.leadership.role !== 'leader') return Promise.reject(this.#lost());
+    if (!this.#isLeader()) return Promise.reject(this.#lost());
     assert(position <= this.endPosition, `the log ends at ${this.endPosition} and ${position} is waited for`);
     const waiter = { position, done: completion() };
     const after = this.#waiters.findLastIndex((other) => other.position <= position);
@@ -213,7 +213,7 @@ export class RaftDriver {
   #step(event: RaftEvent): RaftEffects | undefined {
     if (this.#phase !== 'running') return undefined;
     const { clock, random } = this.#options;
-    const wasLeader = this.leadership.role === 'leader';
+    const wasLeader = this.#isLeader();
     try {
       const effects = this.#core.step(event, { nowMs: clock.monotonicMs(), draw: random.fraction() });
       for (const operation of effects.operations) this.#persist(operation);
@@ -221,7 +221,7 @@ export class RaftDriver {
       this.#send(effects.messages);
       for (const chunk of effects.chunks) void this.#sendChunk(chunk);
       // Before anything of another leader is handed out: the state machine must not take it for its own.
-      if (wasLeader && this.leadership.role !== 'leader') this.#loseLeadership();
+      if (wasLeader && !this.#isLeader()) this.#loseLeadership();
       this.#handOut(effects);
       this.#arm(effects.nextTickMs);
       this.#syncSoon();
@@ -339,7 +339,7 @@ export class RaftDriver {
 
   #runReplays(): void {
     const { log, handedOut } = this.#core.state;
-    if (this.#replays.length === 0 || this.leadership.role !== 'leader' || handedOut < log.end) return;
+    if (this.#replays.length === 0 || !this.#isLeader() || handedOut < log.end) return;
     const replays = this.#replays;
     this.#replays = [];
     for (const { from, apply, done } of replays) {
@@ -426,6 +426,10 @@ export class RaftDriver {
     this.#requests.clear();
     for (const done of waiting) done.reject(reason);
     this.onLost?.(reason);
+  }
+
+  #isLeader(): boolean {
+    return this.leadership.role === 'leader';
   }
 
   #assertRunning(): void {
