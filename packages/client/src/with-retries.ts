@@ -1,5 +1,5 @@
 /** Tries again after failures that may pass, with growing pauses, until a deadline. */
-import { backoffMs, errorMessage, MillraceError, sleep } from '@millrace/base';
+import { backoffMs, errorCode, errorMessage, MillraceError, sleep } from '@millrace/base';
 import type { ClusterClient } from './cluster-client.js';
 import { retryDecision } from './retry-decision.js';
 
@@ -20,7 +20,7 @@ export interface Attempt {
 
 /**
  * Rejects with the first error that no retry cures, with the signal's reason, or, when the time is up, with the last
- * error and how often it was tried.
+ * telling error and how often it was tried.
  */
 export async function withRetries<Result>(
   client: ClusterClient,
@@ -30,14 +30,17 @@ export async function withRetries<Result>(
   const { clock } = client.environment;
   const startedMs = clock.monotonicMs();
   const leftMs = (): number => startedMs + limit.timeoutMs - clock.monotonicMs();
+  let telling: unknown;
   for (let number = 1; ; number += 1) {
     try {
       limit.signal?.throwIfAborted();
       return await attempt({ number, timeoutMs: leftMs(), signal: limit.signal });
     } catch (error) {
       if (retryDecision(error) === 'give-up' || client.isClosed) throw error;
+      // The last attempt often ends because time is up; what failed before it says why.
+      if (telling === undefined || errorCode(error) !== 'REQUEST_TIMED_OUT') telling = error;
       const pauseMs = backoffMs(number, client.retryBackoff, client.retryRandom);
-      if (pauseMs >= leftMs()) throw givenUp(error, number, clock.monotonicMs() - startedMs);
+      if (pauseMs >= leftMs()) throw givenUp(telling, number, clock.monotonicMs() - startedMs);
       client.noteError(error, limit.topics);
       await sleep(clock, pauseMs, limit.signal);
     }

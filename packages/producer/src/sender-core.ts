@@ -335,7 +335,9 @@ export class SenderCore {
     const maybe = batch.outcomeUnknown || batch.inFlight;
     const fate = maybe ? 'whether they were written is unknown' : 'they were not written';
     const reason = batch.lastError === undefined ? '' : ` Last error: ${batch.lastError.message}`;
-    return new MillraceError('REQUEST_TIMED_OUT', `${what} (deliveryTimeoutMs); ${fate}.${reason}`, {
+    // Refused to the last: the refusal says more than that time was up.
+    const code = maybe ? 'REQUEST_TIMED_OUT' : (batch.lastError?.code ?? 'REQUEST_TIMED_OUT');
+    return new MillraceError(code, `${what} (deliveryTimeoutMs); ${fate}.${reason}`, {
       retriable: true,
       cause: batch.lastError,
     });

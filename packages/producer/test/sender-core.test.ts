@@ -204,6 +204,16 @@ describe('sender core', () => {
     expect(bench.core.epochBumps).toBe(1);
   });
 
+  test('fails with the refusal when it was refused until its time was up', () => {
+    const bench = new Bench(1);
+    bench.core.identify(identity);
+    const batch = bench.add(0, [1]);
+    bench.answer(bench.poll()[0]!, refused('LOG_DISK_FULL', true));
+    bench.nowMs = deliveryTimeoutMs;
+    bench.poll();
+    expect(bench.outcome(batch)).toBe('LOG_DISK_FULL');
+  });
+
   test('never renumbers a batch that may be in the log: it fails when the broker cannot tell', () => {
     const bench = new Bench(1);
     bench.core.identify(identity);
