@@ -80,12 +80,14 @@ describe('a disk that is slow', () => {
     expect(ms).toBeGreaterThanOrEqual(300);
     expect(ms).toBeLessThan(330);
     expect(await values(node, client, topicId)).toEqual([]);
-    await node.simulation.runFor(3000);
+    // The first batch of a leader epoch waits for more than one sync.
+    await node.simulation.runFor(20_000);
     expect(await values(node, client, topicId)).toEqual(['late']);
   });
 
   test('all that arrives during one sync shares the next one', async () => {
     const { node, client, topicId } = await fixture();
+    await node.complete(produce(client, [{ topicId, batch: batchOf(['first of its epoch']) }]));
     node.simulation.setDiskLatency('node', { minMs: 100, maxMs: 100 });
     const startMs = node.simulation.nowMs;
     const first = produce(client, [{ topicId, batch: batchOf(['0']) }]);
@@ -96,7 +98,8 @@ describe('a disk that is slow', () => {
     await node.complete(first);
     await node.complete(Promise.all(rest));
     expect(node.simulation.nowMs - startMs).toBeLessThan(250);
-    expect(await values(node, client, topicId)).toEqual(Array.from({ length: 21 }, (_, index) => `${index}`));
+    const written = Array.from({ length: 21 }, (_, index) => `${index}`);
+    expect(await values(node, client, topicId)).toEqual(['first of its epoch', ...written]);
   });
 });
 
