@@ -10,6 +10,7 @@
 import {
   errorMessage,
   formatAddress,
+  MillraceError,
   type Address,
   type Backoff,
   type Environment,
@@ -59,6 +60,7 @@ export class NodeChannel {
   readonly #random: RandomStream;
   readonly #link: NodeLink;
   #callCount = 0;
+  #refusedWith: string | undefined;
   #isClosed = false;
 
   constructor(options: NodeChannelOptions) {
@@ -187,9 +189,21 @@ export class NodeChannel {
       connection.close(error);
       throw error;
     } catch (error) {
-      if (!signal.aborted) this.#note('cannot connect to a node', error);
+      if (!signal.aborted) this.#noteFailure(error);
       throw error;
     }
+  }
+
+  /** A refusal will not pass by itself: it is said aloud, once until there was another one or a connection. */
+  #noteFailure(error: unknown): void {
+    const isRefusal = error instanceof MillraceError && !error.retriable;
+    const isNew = isRefusal && error.code !== this.#refusedWith;
+    this.#refusedWith = isRefusal ? error.code : undefined;
+    if (!isNew) {
+      this.#note('cannot connect to a node', error);
+      return;
+    }
+    this.#options.environment.logger.warn('a node refuses us', { node: this.nodeId, error: errorMessage(error) });
   }
 
   #note(what: string, error: unknown): void {

@@ -16,10 +16,8 @@ import type { Limit } from './with-deadline.js';
 /** Requests that may wait for their turn on one connection. */
 const maxWaiting = 10_000;
 
-/** A node that does not take a connection within this time is joined by the next; within one network it takes a few ms. */
-const connectStaggerMs = 500;
-/** The same for a node that does not answer a question about metadata: it does so from memory. */
-const answerStaggerMs = 1000;
+/** A node that takes longer to accept a connection, or to tell what it knows, is joined by the next: both take milliseconds. */
+const staggerMs = 500;
 
 interface Answerer {
   readonly link: NodeLink;
@@ -111,7 +109,7 @@ export class NodeLinks {
     const doubted = this.#doubted;
     this.#doubted = undefined;
     if (doubted !== undefined) links.sort((a, b) => Number(leadsTo(a, doubted)) - Number(leadsTo(b, doubted)));
-    return this.#staggered(limit, links, answerStaggerMs, (link) =>
+    return this.#staggered(limit, links, (link) =>
       link.use(limit, async (connection) => {
         const result = await action(connection);
         this.#lastAnswer = { link, nodeId: connection.hello.nodeId };
@@ -131,7 +129,7 @@ export class NodeLinks {
 
   #openAny(limit: Limit): Promise<Connection> {
     const links = this.#closedLinks();
-    return this.#staggered(limit, links, connectStaggerMs, (link) => link.use(limit, (connection) => connection));
+    return this.#staggered(limit, links, (link) => link.use(limit, (connection) => connection));
   }
 
   /** Known nodes first: the bootstrap addresses may be old. Among them those that failed least, from a random start. */
@@ -143,7 +141,6 @@ export class NodeLinks {
   #staggered<Result>(
     limit: Limit,
     links: readonly NodeLink[],
-    staggerMs: number,
     attempt: (link: NodeLink) => Promise<Result>,
   ): Promise<Result> {
     const { clock } = this.#options.environment;

@@ -41,14 +41,14 @@ export function staggered<Result>(
       settle();
       resolve(result);
     };
-    const lose = (error: unknown): void => {
+    const lose = (error: Error): void => {
       running -= 1;
       if (isSettled) return;
       if (begun < attempts.length && options.mayGoOn()) {
         begin();
       } else if (running === 0 || !options.mayGoOn()) {
         settle();
-        reject(error as Error);
+        reject(error);
       }
     };
     begin();

@@ -2,7 +2,7 @@ import { errorCode, type Environment } from '@millrace/base';
 import { createTopicsApi, fetchApi, metadataApi, type FetchRequest, type MetadataRequest } from '@millrace/protocol';
 import { Simulation } from '@millrace/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ClusterClient, type ClientOptions } from '../src/index.js';
+import { ClusterClient, withRetries, type ClientOptions } from '../src/index.js';
 import { metadata, missingTopic, ordersId, ScriptedServer, topicEntry } from './scripted-server.js';
 
 const fetchRequest: FetchRequest = {
@@ -301,6 +301,139 @@ test('the controller is found by metadata', async () => {
   node1.setMetadata(metadata({ controllerId: -1 }));
   const other = create();
   expect(errorCode(await failure(other.call('controller', createTopicsApi, request)))).toBe('NOT_CONTROLLER');
+});
+
+const createRequest = { topics: [], timeoutMs: 100, validateOnly: false };
+
+test('a controller that is no broker is reached through any broker', async () => {
+  for (const server of [node1, node2]) server.setMetadata(metadata({ nodes: twoNodes, controllerId: 9 }));
+  node1.on(createTopicsApi, ({ reply }) => reply({ topics: [] }));
+  await simulation.complete(create().call('controller', createTopicsApi, createRequest));
+  expect(node1.requests).toContain('CreateTopics');
+});
+
+test('a request for the controller follows it through an election', async () => {
+  for (const server of [node1, node2]) server.setMetadata(metadata({ nodes: twoNodes, controllerId: 1 }));
+  const notController: string[] = [];
+  node1.on(createTopicsApi, ({ fail }) => {
+    notController.push('node1');
+    // Nobody leads for a while, then the other node does.
+    for (const server of [node1, node2]) server.setMetadata(metadata({ nodes: twoNodes, controllerId: -1 }));
+    fail(41, 'node 1 is not the controller');
+  });
+  node2.on(createTopicsApi, ({ reply }) => reply({ topics: [] }));
+  const client = create();
+  simulation.after(1000, () => {
+    for (const server of [node1, node2]) server.setMetadata(metadata({ nodes: twoNodes, controllerId: 2 }));
+  });
+  await simulation.complete(
+    withRetries(client, { timeoutMs: 5000 }, (attempt) =>
+      client.call('controller', createTopicsApi, createRequest, [], attempt),
+    ),
+  );
+  expect(notController).toEqual(['node1']);
+  expect(simulation.nowMs).toBeGreaterThan(1000);
+  expect(simulation.nowMs).toBeLessThan(3000);
+});
+
+test('without a controller a request for it ends in NOT_CONTROLLER when its time is up', async () => {
+  for (const server of [node1, node2]) server.setMetadata(metadata({ nodes: twoNodes, controllerId: -1 }));
+  const client = create();
+  const error = await failure(
+    withRetries(client, { timeoutMs: 3000 }, (attempt) =>
+      client.call('controller', createTopicsApi, createRequest, [], attempt),
+    ),
+  );
+  expect(error).toMatchObject({ code: 'NOT_CONTROLLER', retriable: true });
+  expect(simulation.nowMs).toBeLessThan(3100);
+});
+
+test('bootstrap addresses that are down or cut off cost half a second each, whichever they are', async () => {
+  simulation.network.cut('client', 'node1');
+  for (let attempt = 0; attempt < 6; attempt += 1) {
+    const client = create({ bootstrap: ['node1:7400', 'node2:9999', 'node2:7400'], requestTimeoutMs: 30_000 });
+    const startedMs = simulation.nowMs;
+    await simulation.complete(client.refresh());
+    expect(simulation.nowMs - startedMs).toBeLessThan(600);
+    expect(client.nodes).toHaveLength(2);
+  }
+});
+
+test('when all bootstrap nodes have gone the rest of the cluster is enough', async () => {
+  const client = create();
+  await simulation.complete(client.refresh());
+  await simulation.complete(node1.close());
+  for (let attempt = 0; attempt < 3; attempt += 1) await simulation.complete(client.refresh());
+  expect(node2.requests.filter((name) => name === 'Metadata').length).toBe(3);
+});
+
+test('a node that was cut off while connected does not hold up the metadata', async () => {
+  const client = create({ requestTimeoutMs: 30_000 });
+  await simulation.complete(client.refresh());
+  simulation.network.partition(['client'], ['node1']);
+  const startedMs = simulation.nowMs;
+  await simulation.complete(client.refresh());
+  expect(simulation.nowMs - startedMs).toBeLessThan(1100);
+});
+
+test('a node with old metadata is not asked again after its word proved wrong', async () => {
+  const leadBy = (leader: number, leaderEpoch: number) =>
+    metadata({ nodes: twoNodes, topics: [topicEntry('orders', [{ leader, leaderEpoch }])] });
+  // Node 1 is cut off from the others and for ever believes that it leads.
+  node1.setMetadata(leadBy(1, 1));
+  node2.setMetadata(leadBy(2, 2));
+  node1.on(fetchApi, ({ fail }) => fail(6, 'node 1 does not lead'));
+  const client = create();
+  const { payload } = await simulation.complete(
+    withRetries(client, { timeoutMs: 5000, topics: ['orders'] }, (attempt) =>
+      client.call({ leader: ['orders', 0] }, fetchApi, fetchRequest, [], attempt),
+    ),
+  );
+  expect(Buffer.from(payload).toString()).toBe('from node 2');
+  expect(node1.requests.filter((name) => name === 'Fetch')).toHaveLength(1);
+  // Whom it asks later does not matter: the older epoch loses.
+  await simulation.complete(client.refresh(['orders']));
+  await simulation.complete(client.refresh(['orders']));
+  expect(client.cachedLeader('orders', 0)).toEqual({ node: 2, leaderEpoch: 2 });
+});
+
+test('a node that knows of no brokers yet is passed over, and nothing is forgotten for it', async () => {
+  const client = create();
+  await simulation.complete(client.refresh());
+  await fetchFrom(client, 2);
+  node1.setMetadata(metadata({ nodes: [] }));
+  for (let attempt = 0; attempt < 4; attempt += 1) await simulation.complete(client.refresh());
+  expect(client.nodes).toHaveLength(2);
+  node2.setMetadata(metadata({ nodes: [] }));
+  expect(await failure(client.refresh())).toMatchObject({ code: 'BROKER_NOT_AVAILABLE', retriable: true });
+  expect(await fetchFrom(client, 2)).toBe('from node 2');
+});
+
+test('a node without a cluster is no bootstrap node', async () => {
+  const environment = simulation.environment('node3');
+  await simulation.complete(ScriptedServer.listen(environment, { nodeId: 3, hello: { clusterId: null } }));
+  const error = await failure(create({ bootstrap: 'node3:7400' }).refresh());
+  expect(error).toMatchObject({ code: 'BROKER_NOT_AVAILABLE', retriable: true });
+  const client = create({ bootstrap: ['node3:7400', 'node1:7400'] });
+  await simulation.complete(client.refresh());
+  expect(client.clusterId).toBe('cluster-a');
+});
+
+test('a node that moved while it was being called is found at its new address', async () => {
+  const moved = await simulation.complete(ScriptedServer.listen(simulation.environment('node3'), { nodeId: 2 }));
+  answerFetch(moved, 'from the new address');
+  const client = create({ requestTimeoutMs: 30_000 });
+  await simulation.complete(client.refresh());
+  simulation.network.cut('client', 'node2');
+  const call = client.call({ node: 2 }, fetchApi, fetchRequest);
+  await simulation.runFor(100);
+  const nodes = [twoNodes[0], { nodeId: 2, host: 'node3', port: 7400, rack: null }].filter(
+    (node) => node !== undefined,
+  );
+  node1.setMetadata(metadata({ nodes }));
+  await simulation.complete(client.refresh());
+  expect(Buffer.from((await simulation.complete(call)).payload).toString()).toBe('from the new address');
+  expect(simulation.nowMs).toBeLessThan(1000);
 });
 
 test('the time limit of a call covers connecting', async () => {

@@ -1,14 +1,18 @@
 import { errorCode, errorMessage, type Environment, type Socket } from '@millrace/base';
 import {
   describeClusterApi,
+  encodeError,
   encodeFrame,
   encodeResponse,
+  errorFlag,
   fetchApi,
+  helloApi,
   metadataApi,
   produceApi,
   responseFlag,
   SlabPool,
   type FetchRequest,
+  type HelloRequest,
   type MetadataRequest,
   type ProduceRequest,
 } from '@millrace/protocol';
@@ -331,6 +335,41 @@ test('a node of another cluster is refused before anything is sent to it', async
   const error = await failure(Connection.open(options({ clusterId: 'cluster-b' })));
   expect(errorCode(error)).toBe('INCONSISTENT_CLUSTER_ID');
   expect(server.requests).toEqual(['Hello']);
+});
+
+test('a node says who it is, and the cluster it belongs to', async () => {
+  let hello: HelloRequest | undefined;
+  server.on(helloApi, ({ body, reply }) => {
+    hello = body;
+    reply({ clusterId: null, nodeId: 1, softwareVersion: '', apis: [], maxFrameBytes: 1000, maxBatchBytes: 1000 });
+  });
+  const node = { nodeId: 5, clusterId: 'cluster-b', directoryId: 'd', incarnationId: 'i' };
+  // A node that has no cluster yet is about to join ours.
+  await open({ node });
+  expect(hello).toMatchObject({ node, clusterId: 'cluster-b' });
+  await open({});
+  expect(hello).toMatchObject({ node: null, clusterId: null });
+});
+
+test('X22: a node does not speak to one of another cluster', async () => {
+  const node = { nodeId: 5, clusterId: 'cluster-b', directoryId: 'd', incarnationId: 'i' };
+  const error = await failure(Connection.open(options({ node })));
+  expect(errorCode(error)).toBe('INCONSISTENT_CLUSTER_ID');
+  expect(server.requests).toEqual(['Hello']);
+});
+
+test('a node that ends the connection can say why, without being asked', async () => {
+  server.on(metadataApi, ({ socket }) => {
+    const header = { correlationId: 0, apiKey: 0, apiVersion: 0, flags: responseFlag | errorFlag };
+    for (const buffer of encodeFrame(header, encodeError({ error: 7, message: 'a frame took too long' }))) {
+      socket.write(buffer);
+    }
+    socket.end();
+  });
+  const connection = await open();
+  const error = await failure(connection.send(metadataApi, metadataRequest));
+  expect(errorCode(error)).toBe('REQUEST_TIMED_OUT');
+  expect(errorMessage(error)).toContain('a frame took too long');
 });
 
 test('an API that the node has no common version of is refused here', async () => {

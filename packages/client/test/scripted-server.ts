@@ -16,6 +16,7 @@ import {
   type Frame,
   type HelloResponse,
   type MetadataResponse,
+  type RaftMessageRequest,
 } from '@millrace/protocol';
 
 export interface Exchange<Request, Response> {
@@ -113,6 +114,28 @@ export class ScriptedServer {
       onClose: () => this.sockets.delete(socket),
     });
   }
+}
+
+/** The shortest message that has no reply. */
+export const campaign: RaftMessageRequest = {
+  message: { type: 'campaign', from: { id: 1, directoryId: 'one' }, to: { id: 2, directoryId: 'two' }, term: 1 },
+};
+
+/** One with bytes: a sign of life with this round, and a record of this length. */
+export function append(round: number, recordBytes = 0): RaftMessageRequest {
+  return {
+    message: {
+      type: 'append',
+      from: { id: 1, directoryId: 'one' },
+      to: { id: 2, directoryId: 'two' },
+      term: 1,
+      previousPosition: 0,
+      previousTerm: 0,
+      entries: [{ term: 1, kind: 'records', recordBytes: [recordBytes] }],
+      commit: 0,
+      round,
+    },
+  };
 }
 
 export function metadata(fields: Partial<MetadataResponse> = {}): MetadataResponse {
