@@ -1,0 +1,234 @@
+/**
+ * The nodes of a run: starts them as an operating system and an operator would, and keeps them going.
+ *
+ *     down --start--> starting --> up --stop--> stopping --> down
+ *      ^                 |          |              |
+ *      +---- crash, kill, failed start, stop ------+
+ *
+ * A process whose start fails ends, and is started again a little later, as by a service manager.
+ */
+import { assert, errorMessage, type Environment, type Logger, type LogFields } from '@millrace/base';
+import { createNode, loadNodeConfig, type MillraceNode, type NodeConfig } from '@millrace/server';
+import type { Fate, Simulation } from '@millrace/testkit';
+import type { PlanConfig } from '../plan/plan.js';
+import { markedLines, type Marks } from '../report/marks.js';
+import type { TimeLine } from '../report/time-line.js';
+
+export const clientPort = 7400;
+export const internalPort = 7401;
+export const dataDirectory = 'data';
+
+export interface ClusterOptions {
+  readonly simulation: Simulation;
+  readonly config: PlanConfig;
+  readonly timeLine: TimeLine;
+  readonly marks: Marks;
+  /** Puts a planted bug between a node and its environment. */
+  readonly wrap: (environment: Environment) => Environment;
+}
+
+type NodeState = 'down' | 'starting' | 'up' | 'stopping';
+
+interface ClusterNode {
+  readonly index: number;
+  readonly name: string;
+  state: NodeState;
+  isPaused: boolean;
+  /** Whether the operator wants it to run: only then is a failed start tried again. */
+  isWanted: boolean;
+  /** Counts lives: what belongs to an earlier one is out of date. */
+  life: number;
+  running: MillraceNode | undefined;
+  config: NodeConfig | undefined;
+  lastFailure: string | undefined;
+}
+
+const restartMs = 300;
+
+export class SimulatedCluster {
+  readonly nodes: readonly ClusterNode[];
+  readonly #options: ClusterOptions;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.nodes = Array.from({ length: options.config.nodes }, (_, index) => ({
+      index,
+      name: `node-${index + 1}`,
+      state: 'down',
+      isPaused: false,
+      isWanted: false,
+      life: 0,
+      running: undefined,
+      config: undefined,
+      lastFailure: undefined,
+    }));
+  }
+
+  get names(): string[] {
+    return this.nodes.map(({ name }) => name);
+  }
+
+  get bootstrap(): string {
+    return this.names.map((name) => `${name}:${clientPort}`).join(',');
+  }
+
+  /** Nodes that do not serve at the moment, with the reason. */
+  problems(): string[] {
+    return this.nodes.flatMap(({ name, state, running, lastFailure }) => {
+      if (state !== 'up') return [`${name} is ${state}${lastFailure === undefined ? '' : `: ${lastFailure}`}`];
+      return (running?.problems ?? []).map((problem) => `${name}: ${problem}`);
+    });
+  }
+
+  node(index: number): ClusterNode {
+    const node = this.nodes[index % this.nodes.length];
+    assert(node !== undefined, `no node ${index}`);
+    return node;
+  }
+
+  /** The node that leads a partition now, as far as anybody knows. */
+  leader(topic: string, partition: number): ClusterNode {
+    return this.node(topic.length + partition);
+  }
+
+  controller(): ClusterNode {
+    return this.node(0);
+  }
+
+  start(node: ClusterNode): void {
+    node.isWanted = true;
+    if (node.state !== 'down') return;
+    const { simulation, wrap, timeLine } = this.#options;
+    node.state = 'starting';
+    node.life += 1;
+    const { life } = node;
+    const environment = node.life === 1 ? simulation.environment(node.name) : simulation.restart(node.name);
+    timeLine.add(node.name, `starts, life ${life}`);
+    const isCurrent = (): boolean => node.life === life && node.state === 'starting';
+    this.#open(node, this.#logging(node, wrap(environment))).then(
+      (running) => {
+        if (!isCurrent()) return;
+        node.running = running;
+        node.state = 'up';
+        node.lastFailure = undefined;
+        timeLine.add(node.name, 'is up');
+      },
+      (error: unknown) => {
+        if (!isCurrent()) return;
+        node.lastFailure = errorMessage(error);
+        this.#options.marks.hit('start-failed');
+        timeLine.add(node.name, `cannot start: ${node.lastFailure}`);
+        this.#ended(node, () => simulation.kill(node.name));
+        simulation.after(restartMs, () => {
+          if (node.isWanted) this.start(node);
+        });
+      },
+    );
+  }
+
+  /** Stopped in order; `isWanted` false keeps it down. */
+  async stop(node: ClusterNode): Promise<void> {
+    const { simulation, timeLine } = this.#options;
+    if (node.state !== 'up' || node.running === undefined) return;
+    const { life } = node;
+    node.state = 'stopping';
+    timeLine.add(node.name, 'is told to stop');
+    try {
+      await node.running.close();
+    } catch (error) {
+      timeLine.add(node.name, `did not stop in order: ${errorMessage(error)}`);
+    }
+    if (node.life !== life || node.state !== 'stopping') return;
+    timeLine.add(node.name, 'has stopped');
+    this.#ended(node, () => simulation.kill(node.name));
+  }
+
+  /** Power cut. */
+  crash(node: ClusterNode, fate: Fate): void {
+    const { simulation, timeLine, marks } = this.#options;
+    if (node.state === 'down') return;
+    timeLine.add(node.name, `loses power while ${node.state}; unsynced data is ${fate}`);
+    marks.hit('power-cut');
+    if (node.state === 'starting') marks.hit('power-cut-while-starting');
+    this.#ended(node, () => simulation.crash(node.name, fate));
+  }
+
+  kill(node: ClusterNode): void {
+    const { simulation, timeLine } = this.#options;
+    if (node.state === 'down') return;
+    timeLine.add(node.name, `is killed while ${node.state}`);
+    this.#ended(node, () => simulation.kill(node.name));
+  }
+
+  pause(node: ClusterNode): void {
+    if (node.state === 'down' || node.isPaused) return;
+    node.isPaused = true;
+    this.#options.timeLine.add(node.name, 'is paused');
+    this.#options.simulation.pause(node.name);
+  }
+
+  resume(node: ClusterNode): void {
+    if (!node.isPaused) return;
+    node.isPaused = false;
+    this.#options.timeLine.add(node.name, 'goes on');
+    this.#options.simulation.resume(node.name);
+  }
+
+  #ended(node: ClusterNode, end: () => void): void {
+    node.state = 'down';
+    node.running = undefined;
+    node.isPaused = false;
+    end();
+  }
+
+  async #open(node: ClusterNode, environment: Environment): Promise<MillraceNode> {
+    node.config ??= await this.#load(node, environment);
+    return createNode(node.config, environment);
+  }
+
+  #load(node: ClusterNode, environment: Environment): Promise<NodeConfig> {
+    const voters = this.nodes.map(({ name, index }) => `${index + 1}@${name}:${internalPort}`);
+    return loadNodeConfig({
+      files: environment.files,
+      overridesPlace: 'plan',
+      overrides: {
+        'node.id': String(node.index + 1),
+        'data.dir': dataDirectory,
+        'listener.client': `${node.name}:${clientPort}`,
+        'listener.internal': `${node.name}:${internalPort}`,
+        'listener.http': '',
+        ...(this.nodes.length > 1 ? { 'controller.quorum.voters': voters.join(',') } : {}),
+        ...this.#options.config.nodeSettings,
+      },
+    });
+  }
+
+  /** Copies what the node logs into the time-line, and counts marks. */
+  #logging(node: ClusterNode, environment: Environment): Environment {
+    const { timeLine, marks } = this.#options;
+    const tee = (logger: Logger): Logger => {
+      const at =
+        (level: 'debug' | 'info' | 'warn' | 'error') =>
+        (message: string, fields?: LogFields): void => {
+          const mark = markedLines[message];
+          if (mark !== undefined) marks.hit(mark);
+          timeLine.add(node.name, `${level}: ${message} ${fieldsText(fields)}`, level === 'debug');
+          logger[level](message, fields);
+        };
+      return {
+        debug: at('debug'),
+        info: at('info'),
+        warn: at('warn'),
+        error: at('error'),
+        child: (fields) => tee(logger.child(fields)),
+      };
+    };
+    return { ...environment, logger: tee(environment.logger) };
+  }
+}
+
+function fieldsText(fields: LogFields = {}): string {
+  return Object.entries(fields)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ');
+}

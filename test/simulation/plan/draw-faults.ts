@@ -1,0 +1,113 @@
+import type { Choice } from './choice.js';
+import type { Fault, FaultKind, Victim } from './fault.js';
+import type { PlanConfig } from './plan.js';
+
+type Drawn = Fault extends infer Each ? (Each extends Fault ? Omit<Each, 'atMs' | 'victim'> : never) : never;
+
+const kinds: readonly FaultKind[] = [
+  'crash',
+  'kill',
+  'stop',
+  'pause',
+  'disk-full',
+  'disk-error',
+  'short-writes',
+  'slow-disk',
+  'cut',
+  'isolate',
+  'swizzle',
+  'reset',
+  'slow-link',
+  'refuse',
+  'wall-jump',
+  'wall-rate',
+];
+
+/** A fifth of the seeds goes without faults; the others have some kinds of them. */
+export function drawFaults(config: PlanConfig, choice: Choice): Fault[] {
+  if (choice.chance(0.2)) return [];
+  const chosen = choice.some(kinds, choice.of([0.1, 0.25, 0.5]));
+  const count = choice.magnitude(1, 16);
+  const faults: Fault[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const drawn = drawFault(choice.of(chosen), choice);
+    faults.push({ ...drawn, atMs: choice.between(0, config.safetyMs), victim: drawVictim(config, choice) });
+  }
+  return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+function drawVictim(config: PlanConfig, choice: Choice): Victim {
+  const luck = choice.between(0, 9);
+  if (luck < 5) return { role: 'node', index: choice.between(0, config.nodes - 1) };
+  if (luck < 7) return { role: 'controller' };
+  const topic = choice.of(config.topics);
+  return { role: 'leader', topic: topic.name, partition: choice.between(0, topic.partitions - 1) };
+}
+
+function drawFault(kind: FaultKind, choice: Choice): Drawn {
+  const forMs = choice.magnitude(50, 6000);
+  const downMs = choice.magnitude(1, 4000);
+  const peers = choice.of(['clients', 'nodes', 'all'] as const);
+  switch (kind) {
+    case 'crash':
+      return {
+        kind,
+        fate: choice.of(['kept', 'lost', 'torn', 'random', 'random'] as const),
+        downMs,
+        isEverywhere: choice.chance(0.25),
+      };
+    case 'kill':
+    case 'stop':
+      return { kind, downMs };
+    case 'pause':
+    case 'refuse':
+      return { kind, forMs };
+    case 'disk-full':
+      return { kind, forMs, spareBytes: choice.of([0, 1, 100, 1000, 10_000]) };
+    case 'disk-error':
+      return {
+        kind,
+        call: choice.of([
+          'sync',
+          'sync',
+          'sync',
+          'write',
+          'read',
+          'open',
+          'rename',
+          'truncate',
+          'syncDirectory',
+        ] as const),
+        suffix: choice.of(['.log', '.log', '.index', '']),
+        code: choice.of(['EIO', 'EIO', 'ENOSPC', 'EMFILE'] as const),
+        times: choice.of([1, 1, 3]),
+        after: choice.of([0, 0, 1, 10]),
+        restartAfterMs: choice.magnitude(100, 5000),
+      };
+    case 'short-writes':
+      return { kind, forMs, share: choice.of([0.01, 0.2, 0.9]) };
+    case 'slow-disk':
+      return { kind, forMs, minMs: choice.of([1, 50]), maxMs: choice.of([100, 1000]) };
+    case 'cut':
+      return { kind, direction: choice.of(['from-victim', 'to-victim'] as const), peers, forMs };
+    case 'isolate':
+      return { kind, peers, forMs };
+    case 'swizzle':
+      return { kind, forMs, salt: choice.between(0, 1_000_000) };
+    case 'reset':
+      return { kind, peers };
+    case 'slow-link':
+      return {
+        kind,
+        peers,
+        forMs,
+        minMs: choice.of([1, 50]),
+        maxMs: choice.of([60, 500]),
+        bytesPerMs: choice.of([1, 50]),
+      };
+    case 'wall-jump':
+      return { kind, byMs: choice.of([-86_400_000, -60_000, -1000, 500, 60_000, 7_200_000, 864_000_000]) };
+    case 'wall-rate':
+      return { kind, rate: choice.of([0.5, 0.99, 1.01, 2]) };
+  }
+}

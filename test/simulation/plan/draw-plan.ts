@@ -1,0 +1,126 @@
+/**
+ * Draws the plan of a seed. Every seed has a configuration of its own in which features are left out as often as put
+ * in: what is missing lets the rest happen more often, and that finds more than everything at once.
+ */
+import { seededRandom } from '@millrace/testkit';
+import { Choice } from './choice.js';
+import { drawFaults } from './draw-faults.js';
+import { drawOperations } from './draw-operations.js';
+import type { ConsumerPlan, DelayRange, Ending, Plan, PlanConfig, ProducerPlan, TopicPlan } from './plan.js';
+
+export interface DrawOptions {
+  readonly nodesMax: number;
+}
+
+export function drawPlan(seed: number, options: DrawOptions): Plan {
+  const random = seededRandom(`plan ${seed}`);
+  const choice = (name: string): Choice => new Choice(random.stream(name));
+  const config = drawConfig(choice, options);
+  return {
+    seed,
+    config,
+    operations: drawOperations(config, choice('operations')),
+    faults: drawFaults(config, choice('faults')),
+  };
+}
+
+function drawConfig(choice: (name: string) => Choice, { nodesMax }: DrawOptions): PlanConfig {
+  const cluster = choice('cluster');
+  const nodes = cluster.of([1, 2, 3, 3, 3, 4, 5].filter((count) => count <= nodesMax));
+  return {
+    nodes,
+    safetyMs: cluster.magnitude(1500, 12_000),
+    link: cluster.of<DelayRange>([
+      { minMs: 0.05, maxMs: 0.3 },
+      { minMs: 0.1, maxMs: 5 },
+      { minMs: 10, maxMs: 40 },
+    ]),
+    disk: cluster.of<DelayRange>([
+      { minMs: 0.02, maxMs: 0.1 },
+      { minMs: 0.05, maxMs: 2 },
+      { minMs: 1, maxMs: 20 },
+    ]),
+    nodeSettings: drawNodeSettings(choice('node settings')),
+    topics: drawTopics(choice('topics'), nodes),
+    producers: drawMany(choice('producers'), 3, drawProducer),
+    consumers: drawMany(choice('consumers'), 2, drawConsumer),
+    auditMs: cluster.of([0, 200, 1000]),
+    ending: cluster.of<Ending>(['graceful', 'power-cut', 'lost', 'derived-files-gone']),
+  };
+}
+
+/** Settings that make rare things common; each is at its default in half of the runs. */
+function drawNodeSettings(choice: Choice): Record<string, string> {
+  const candidates: Record<string, readonly number[]> = {
+    'segment.bytes': [300, 1000, 4096, 16_384, 65_536],
+    'index.interval.bytes': [0, 64, 512],
+    'segment.ms': [50, 1000],
+    'log.housekeeping.interval.ms': [20, 100, 1000],
+    'log.max.open.files': [16, 20, 64],
+    'connection.max.requests': [1, 2, 8],
+    'connections.max.idle.ms': [1000, 3000],
+    'connection.handshake.timeout.ms': [200, 1000],
+    'request.max.wait.ms': [100, 1000],
+    'fetch.max.bytes': [1024, 16_384],
+    'max.message.bytes': [2048, 16_384],
+  };
+  const settings: Record<string, string> = {
+    // Time jumps by days in some runs: what is old must not be deleted for that.
+    'retention.ms': '-1',
+    'log.low.space.bytes': String(choice.of([0, 4096, 65_536])),
+  };
+  for (const [key, values] of Object.entries(candidates)) {
+    if (choice.chance(0.5)) settings[key] = String(choice.of(values));
+  }
+  return settings;
+}
+
+function drawTopics(choice: Choice, nodes: number): TopicPlan[] {
+  const topics: TopicPlan[] = [];
+  for (const role of ['steady', ...choice.some(['steady', 'trimmed', 'churned'] as const, 0.4)] as const) {
+    const configs: Record<string, string> = {};
+    if (choice.chance(0.15)) configs['durability'] = 'replicated';
+    if (choice.chance(0.2)) configs['message.timestamp.type'] = 'LogAppendTime';
+    topics.push({
+      name: `${role}-${topics.length}`,
+      role,
+      partitions: choice.of([1, 1, 2, 4]),
+      replicationFactor: choice.between(1, Math.min(nodes, 3)),
+      configs,
+    });
+  }
+  return topics;
+}
+
+function drawMany<Item>(choice: Choice, atMost: number, draw: (choice: Choice) => Item): Item[] {
+  return Array.from({ length: choice.between(1, atMost) }, () => draw(choice));
+}
+
+function drawProducer(choice: Choice): ProducerPlan {
+  const acks = choice.of(['all', 'all', 'all', 'all', 1, 0] as const);
+  const idempotent = acks === 'all' && choice.chance(0.85);
+  const requestTimeoutMs = choice.of([300, 1000, 3000]);
+  return {
+    acks,
+    idempotent,
+    lingerMs: choice.of([0, 0, 1, 20]),
+    batchBytes: choice.of([256, 1024, 16_384]),
+    bufferMemoryBytes: choice.of([4096, 65_536, 1_048_576]),
+    compression: choice.of(['none', 'none', 'gzip', 'snappy', 'lz4', 'zstd'] as const),
+    maxInFlightRequests: choice.between(1, 5),
+    requestTimeoutMs,
+    deliveryTimeoutMs: requestTimeoutMs * choice.of([1, 3, 10]),
+  };
+}
+
+function drawConsumer(choice: Choice): ConsumerPlan {
+  return {
+    maxWaitMs: choice.of([0, 50, 500]),
+    minBytes: choice.of([0, 1, 1, 1000]),
+    fetchMaxBytes: choice.of([1, 1024, 1_048_576]),
+    partitionFetchMaxBytes: choice.of([1, 1024, 1_048_576]),
+    prefetchBytes: choice.of([1024, 1_048_576]),
+    requestTimeoutMs: choice.of([1000, 3000]),
+    isolation: choice.of(['read-committed', 'read-uncommitted'] as const),
+  };
+}

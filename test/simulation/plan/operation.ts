@@ -1,0 +1,62 @@
+/** What the clients of a run do, and when. */
+export type Operation =
+  SendOperation | RestartProducer | RestartConsumer | ListLatest | DeleteRecords | RecreateTopic | GrowTopic;
+
+interface Scheduled {
+  /** Unique in a plan, and kept when a plan is made smaller: values of records begin with it. */
+  readonly id: number;
+  readonly atMs: number;
+}
+
+/** A burst of records. */
+export interface SendOperation extends Scheduled {
+  readonly kind: 'send';
+  readonly producer: number;
+  readonly topic: string;
+  /** Undefined: the partitioner's choice. */
+  readonly partition: number | undefined;
+  readonly count: number;
+  readonly sizeBytes: number;
+  /** Between two records; 0 sends all in one turn. */
+  readonly everyMs: number;
+  readonly call: 'send' | 'enqueue' | 'send-batch';
+}
+
+/** The program ends, in order or by force, and starts again. */
+export interface RestartProducer extends Scheduled {
+  readonly kind: 'restart-producer';
+  readonly producer: number;
+  readonly isGraceful: boolean;
+}
+
+export interface RestartConsumer extends Scheduled {
+  readonly kind: 'restart-consumer';
+  readonly consumer: number;
+  readonly isGraceful: boolean;
+}
+
+export interface ListLatest extends Scheduled {
+  readonly kind: 'list-latest';
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface DeleteRecords extends Scheduled {
+  readonly kind: 'delete-records';
+  readonly topic: string;
+  readonly partition: number;
+  /** Of the records that are known to be there; 1 asks for the high watermark. */
+  readonly share: number;
+}
+
+export interface RecreateTopic extends Scheduled {
+  readonly kind: 'recreate-topic';
+  readonly topic: string;
+  readonly pauseMs: number;
+}
+
+export interface GrowTopic extends Scheduled {
+  readonly kind: 'grow-topic';
+  readonly topic: string;
+  readonly partitions: number;
+}

@@ -1,0 +1,341 @@
+/**
+ * The life of a run:
+ *
+ *     boot -> warm-up -> safety (operations and faults) -> heal -> liveness -> drain -> ending -> restart -> drain -> end
+ *
+ * Until `heal` only safety is asked for. From then on the cluster must come back to work by itself, within bounds.
+ */
+import { MillraceError, type Environment } from '@millrace/base';
+import type { Simulation } from '@millrace/testkit';
+import { auditDisks } from '../checks/audit-disks.js';
+import { checkDisks } from '../checks/check-disks.js';
+import { violation, type Violation } from '../checks/violation.js';
+import { dataDirectory, SimulatedCluster } from '../cluster/simulated-cluster.js';
+import { FaultDriver } from '../faults/fault-driver.js';
+import type { Operation } from '../plan/operation.js';
+import type { DelayRange, Plan } from '../plan/plan.js';
+import type { Marks } from '../report/marks.js';
+import type { TimeLine } from '../report/time-line.js';
+import { AdministeringClient } from '../workload/administering-client.js';
+import { ConsumingClient } from '../workload/consuming-client.js';
+import { drainAll } from '../workload/drain.js';
+import type { History } from '../workload/history.js';
+import { ProducingClient } from '../workload/producing-client.js';
+import type { Workload } from '../workload/workload.js';
+import { deleteDerivedFiles } from './derived-files.js';
+
+export interface PhasesOptions {
+  readonly simulation: Simulation;
+  readonly plan: Plan;
+  readonly marks: Marks;
+  readonly history: History;
+  readonly timeLine: TimeLine;
+  readonly diskLatency: DelayRange;
+  readonly wrap: ((environment: Environment) => Environment) | undefined;
+}
+
+const warmUpMs = 200;
+/** How long healing may take, in virtual time. */
+const convergeMs = 60_000;
+const drainMs = 300_000;
+/** Sockets linger a second after their end; timers that are still there after it were forgotten. */
+const lingerMs = 5000;
+const leakWatchMs = 120_000;
+const probeOperation = 1_000_000;
+
+export class Phases {
+  readonly violations: Violation[] = [];
+  readonly #options: PhasesOptions;
+  readonly #workload: Workload;
+  readonly #cluster: SimulatedCluster;
+  readonly #producers: readonly ProducingClient[];
+  readonly #consumers: readonly ConsumingClient[];
+  readonly #probe: ProducingClient;
+  readonly #faults: FaultDriver;
+  #admin: AdministeringClient | undefined;
+  #isAuditing = false;
+
+  constructor(options: PhasesOptions) {
+    this.#options = options;
+    const { simulation, plan, marks, history, timeLine } = options;
+    this.#cluster = new SimulatedCluster({
+      simulation,
+      config: plan.config,
+      timeLine,
+      marks,
+      wrap: options.wrap ?? ((environment) => environment),
+    });
+    this.#workload = {
+      simulation,
+      plan,
+      bootstrap: this.#cluster.bootstrap,
+      history,
+      timeLine,
+      marks,
+      gate: { isClosed: false },
+    };
+    this.#producers = plan.config.producers.map((each, index) => new ProducingClient(this.#workload, index, each));
+    this.#consumers = plan.config.consumers.map((each, index) => new ConsumingClient(this.#workload, index, each));
+    this.#probe = new ProducingClient(this.#workload, plan.config.producers.length, probePlan);
+    const clients = [...this.#producers, ...this.#consumers].map(({ node }) => node);
+    this.#faults = new FaultDriver({
+      simulation,
+      plan,
+      cluster: this.#cluster,
+      clients: [...clients, 'admin'],
+      timeLine,
+      marks,
+      onPowerCut: () => this.#audit(),
+    });
+  }
+
+  get faultCounts(): [string, number][] {
+    return [...this.#faults.counts];
+  }
+
+  async run(): Promise<void> {
+    const { plan } = this.#options;
+    await this.#boot();
+    this.#admin = new AdministeringClient(this.#workload);
+    await this.#createTopics(this.#admin);
+    for (const client of [...this.#producers, ...this.#consumers]) client.open();
+    await this.#options.simulation.runFor(warmUpMs);
+
+    this.#phase('safety');
+    for (const operation of plan.operations) this.#schedule(operation, this.#admin);
+    this.#faults.schedule(plan.faults);
+    this.#isAuditing = true;
+    this.#scheduleAudit();
+    await this.#options.simulation.runFor(plan.config.safetyMs);
+
+    this.#phase('liveness');
+    this.#workload.gate.isClosed = true;
+    this.#faults.healAll();
+    await this.#converge(this.#admin);
+    this.#isAuditing = false;
+
+    this.#phase('drain');
+    await this.#complete(drainAll(this.#workload, this.#admin, 'before the end'), drainMs);
+    await this.#closeClients();
+
+    this.#phase(`ending: ${plan.config.ending}`);
+    await this.#end();
+    await this.#boot();
+    const admin = new AdministeringClient(this.#workload);
+    await this.#complete(drainAll(this.#workload, admin, 'after the restart'), drainMs);
+    await this.#complete(admin.close(), convergeMs);
+    await this.#stopAll();
+    await this.#checkLeaks();
+    await this.#checkDisks();
+  }
+
+  #phase(name: string): void {
+    this.#options.timeLine.add('simulator', `phase: ${name}`);
+  }
+
+  async #boot(): Promise<void> {
+    for (const node of this.#cluster.nodes) this.#cluster.start(node);
+    await this.#until('all nodes are up', () => this.#cluster.problems().length === 0);
+  }
+
+  async #createTopics(admin: AdministeringClient): Promise<void> {
+    for (const topic of this.#options.plan.config.topics) {
+      if (!(await this.#complete(admin.createTopic(topic), convergeMs))) {
+        throw new MillraceError('NOT_CONVERGED', `Topic ${topic.name} could not be created though nothing was wrong.`);
+      }
+    }
+  }
+
+  #schedule(operation: Operation, admin: AdministeringClient): void {
+    this.#options.simulation.after(operation.atMs, () => this.#perform(operation, admin));
+  }
+
+  #perform(operation: Operation, admin: AdministeringClient): void {
+    switch (operation.kind) {
+      case 'send':
+        this.#producer(operation.producer).send(operation);
+        break;
+      case 'restart-producer':
+        void this.#producer(operation.producer).restart(operation.isGraceful);
+        break;
+      case 'restart-consumer':
+        void this.#consumers[operation.consumer % this.#consumers.length]?.restart(operation.isGraceful);
+        break;
+      case 'list-latest':
+        void admin.listLatest(operation);
+        break;
+      case 'delete-records':
+        void admin.deleteRecords(operation);
+        break;
+      case 'recreate-topic':
+        void admin.recreateTopic(operation);
+        break;
+      case 'grow-topic':
+        void admin.growTopic(operation);
+    }
+  }
+
+  #producer(index: number): ProducingClient {
+    return this.#producers[index % this.#producers.length] ?? this.#probe;
+  }
+
+  /** The cluster works again: everybody has an answer, every partition takes records, readers have read them. */
+  async #converge(admin: AdministeringClient): Promise<void> {
+    const { history, plan } = this.#options;
+    await this.#until('all nodes are up and well', () => this.#restartUnwell());
+    const longestMs =
+      Math.max(0, ...history.sends.map(({ deadlineMs }) => deadlineMs)) - this.#options.simulation.nowMs;
+    await this.#until(
+      'every send and every call has its outcome',
+      () =>
+        history.sends.every(({ endedMs }) => endedMs < Infinity) &&
+        history.calls.every(({ endedMs }) => endedMs < Infinity),
+      Math.max(longestMs, 0) + convergeMs,
+    );
+    for (const topic of plan.config.topics) {
+      if (topic.role === 'churned') await this.#complete(admin.createTopic(topic), convergeMs);
+    }
+    const counts = await this.#complete(admin.partitionCounts(), convergeMs);
+    this.#probe.open();
+    let id = probeOperation;
+    for (const [topic, partitions] of counts) {
+      for (let partition = 0; partition < partitions; partition += 1) {
+        this.#probe.send({
+          kind: 'send',
+          id: (id += 1),
+          atMs: 0,
+          producer: -1,
+          topic,
+          partition,
+          count: 1,
+          sizeBytes: 0,
+          everyMs: 0,
+          call: 'send',
+        });
+      }
+    }
+    const probes = history.sends.filter(({ producer }) => producer === this.#probe.name);
+    await this.#until('every partition takes records', () => probes.every(({ outcome }) => outcome !== 'pending'));
+    for (const { topic, partition, outcome, error } of probes) {
+      if (outcome === 'ok') continue;
+      this.violations.push(violation('H1', `${topic}-${partition} takes no records after healing: ${error ?? ''}`));
+    }
+    await this.#until('consumers have read to the end', () =>
+      probes.every(
+        ({ topic, partition, offset, outcome }) => outcome !== 'ok' || this.#isRead(topic, partition, offset),
+      ),
+    );
+  }
+
+  /** A consumer may hold on to a topic's earlier life; of others it reads everything. */
+  #isRead(topic: string, partition: number, offset: number): boolean {
+    const role = this.#options.plan.config.topics.find(({ name }) => name === topic)?.role;
+    return role === 'churned' || this.#consumers.every((consumer) => consumer.position(topic, partition) > offset);
+  }
+
+  /** Nodes that say they are not well are restarted, as their operator would. */
+  #restartUnwell(): boolean {
+    for (const node of this.#cluster.nodes) {
+      if (node.state !== 'up' || node.running === undefined || node.running.problems.length === 0) continue;
+      this.#options.timeLine.add(node.name, `is not well: ${node.running.problems.join('; ')}`);
+      this.#cluster.kill(node);
+      this.#cluster.start(node);
+    }
+    return this.#cluster.problems().length === 0;
+  }
+
+  async #closeClients(): Promise<void> {
+    const clients = [...this.#producers, ...this.#consumers, this.#probe];
+    await this.#complete(Promise.all(clients.map((client) => client.close())), convergeMs);
+    if (this.#admin !== undefined) await this.#complete(this.#admin.close(), convergeMs);
+  }
+
+  async #end(): Promise<void> {
+    const { simulation, plan } = this.#options;
+    const { ending } = plan.config;
+    if (ending === 'power-cut' || ending === 'lost') {
+      this.#audit();
+      for (const node of this.#cluster.nodes) {
+        node.isWanted = false;
+        this.#cluster.crash(node, ending === 'lost' ? 'lost' : 'random');
+      }
+      return;
+    }
+    await this.#stopAll();
+    if (ending === 'graceful') return;
+    for (const { name } of this.#cluster.nodes) deleteDerivedFiles(simulation.disk(name).files(), dataDirectory);
+  }
+
+  async #stopAll(): Promise<void> {
+    for (const node of this.#cluster.nodes) node.isWanted = false;
+    await this.#complete(Promise.all(this.#cluster.nodes.map((node) => this.#cluster.stop(node))), convergeMs);
+  }
+
+  /** Everything is closed: nothing may go on. */
+  async #checkLeaks(): Promise<void> {
+    const { simulation } = this.#options;
+    await simulation.runFor(lingerMs);
+    const events = simulation.eventsRun;
+    const lines = simulation.traceLines.length;
+    await simulation.runFor(leakWatchMs);
+    const leaked = simulation.eventsRun - events;
+    if (leaked === 0) return;
+    const text = `${leaked} events came after all was closed: a timer or a socket was forgotten`;
+    this.violations.push(violation('H2', text, simulation.traceLines.slice(lines)));
+  }
+
+  async #checkDisks(): Promise<void> {
+    const { simulation, history } = this.#options;
+    const disks = this.#cluster.nodes.map(({ name }) => ({ node: name, files: simulation.disk(name).files() }));
+    const drains = history.drainsOf('after the restart');
+    this.violations.push(...(await checkDisks(disks, drains, dataDirectory)));
+  }
+
+  #scheduleAudit(): void {
+    const { auditMs } = this.#options.plan.config;
+    if (auditMs === 0) return;
+    this.#options.simulation.after(auditMs, () => {
+      if (!this.#isAuditing) return;
+      this.#audit();
+      this.#scheduleAudit();
+    });
+  }
+
+  #audit(): void {
+    if (this.violations.some(({ invariant }) => invariant === 'A11')) return;
+    const { simulation, plan, history } = this.#options;
+    const disks = this.#cluster.nodes.map(({ name }) => simulation.disk(name));
+    const random = simulation.random.stream('audit');
+    this.violations.push(...auditDisks({ plan, history, disks, dataDirectory, random }));
+  }
+
+  async #until(what: string, predicate: () => boolean, timeoutMs = convergeMs): Promise<void> {
+    const { simulation } = this.#options;
+    try {
+      await simulation.runUntil(predicate, timeoutMs);
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'SIMULATION_STUCK') throw error;
+      const problems = this.#cluster.problems().join('; ');
+      const detail = problems === '' ? '' : ` (${problems})`;
+      const text = `Within ${timeoutMs} ms it did not come about that ${what}${detail}.`;
+      throw new MillraceError('NOT_CONVERGED', text, { cause: error });
+    }
+  }
+
+  #complete<Value>(promise: Promise<Value>, timeoutMs: number): Promise<Value> {
+    return this.#options.simulation.complete(promise, timeoutMs);
+  }
+}
+
+/** Plain and patient: if it gets no answer, nobody would. */
+const probePlan = {
+  acks: 'all',
+  idempotent: true,
+  lingerMs: 0,
+  batchBytes: 16_384,
+  bufferMemoryBytes: 1_048_576,
+  compression: 'none',
+  maxInFlightRequests: 5,
+  requestTimeoutMs: 3000,
+  deliveryTimeoutMs: 30_000,
+} as const;

@@ -1,0 +1,122 @@
+/** An operator's program: topics come, grow and go; records are deleted; offsets are asked for. */
+import { Admin } from '@millrace/admin';
+import type { DeleteRecords, GrowTopic, ListLatest, RecreateTopic } from '../plan/operation.js';
+import type { TopicPlan } from '../plan/plan.js';
+import type { Deletion, TopicEnd } from './history.js';
+import { recordCall, type Workload } from './workload.js';
+
+const timeoutMs = 5000;
+
+export class AdministeringClient {
+  readonly node = 'admin';
+  readonly #workload: Workload;
+  readonly #admin: Admin;
+  /** Topics that are being deleted and created again. */
+  readonly #busy = new Set<string>();
+
+  constructor(workload: Workload) {
+    this.#workload = workload;
+    const { simulation, bootstrap } = workload;
+    this.#admin = new Admin({ bootstrap, clientId: 'admin', environment: simulation.environment(this.node) });
+  }
+
+  /** Whether the topic is there afterwards. */
+  async createTopic({ name, partitions, replicationFactor, configs }: TopicPlan): Promise<boolean> {
+    const created = await this.#call(`create topic ${name}`, () =>
+      this.#admin.createTopic({ name, partitions, replicationFactor, configs }, { timeoutMs }),
+    );
+    return created !== undefined || (await this.#exists(name));
+  }
+
+  async listLatest({ topic, partition }: Pick<ListLatest, 'topic' | 'partition'>): Promise<void> {
+    const { simulation, history } = this.#workload;
+    const invokedMs = simulation.nowMs;
+    const offsets = await this.#call(`latest offset of ${topic}-${partition}`, () =>
+      this.#admin.listOffsets([{ topic, partition, at: 'latest' }], { timeoutMs }),
+    );
+    const offset = offsets?.[0]?.offset;
+    if (offset === undefined) return;
+    history.latest.push({ client: 'admin', topic, partition, offset, invokedMs, endedMs: simulation.nowMs });
+  }
+
+  async deleteRecords({ topic, partition, share }: DeleteRecords): Promise<void> {
+    const { simulation, history, marks } = this.#workload;
+    const known = history.sends.reduce(
+      (end, send) => (send.topic === topic && send.partition === partition ? Math.max(end, send.offset + 1) : end),
+      0,
+    );
+    const beforeOffset = share === 1 ? ('highWatermark' as const) : Math.floor(known * share);
+    const deletion: Deletion = {
+      topic,
+      partition,
+      beforeOffset: beforeOffset === 'highWatermark' ? Infinity : beforeOffset,
+      invokedMs: simulation.nowMs,
+      endedMs: Infinity,
+      isOk: false,
+      logStartOffset: -1,
+    };
+    history.deletions.push(deletion);
+    const deleted = await this.#call(`delete records of ${topic}-${partition} before ${beforeOffset}`, () =>
+      this.#admin.deleteRecords([{ topic, partition, beforeOffset }], { timeoutMs }),
+    );
+    deletion.endedMs = simulation.nowMs;
+    if (deleted === undefined) return;
+    deletion.isOk = true;
+    deletion.logStartOffset = deleted[0]?.logStartOffset ?? -1;
+    marks.hit('records-deleted');
+  }
+
+  async recreateTopic({ topic, pauseMs }: RecreateTopic): Promise<void> {
+    const { simulation, history, marks, plan } = this.#workload;
+    const planned = plan.config.topics.find(({ name }) => name === topic);
+    if (planned === undefined || this.#busy.has(topic)) return;
+    this.#busy.add(topic);
+    const end: TopicEnd = { topic, invokedMs: simulation.nowMs, endedMs: Infinity };
+    const isDeleted = await this.#call(`delete topic ${topic}`, async () => {
+      await this.#admin.deleteTopic(topic, { timeoutMs });
+      return true;
+    });
+    if (isDeleted === true) {
+      end.endedMs = simulation.nowMs;
+      history.topicEnds.push(end);
+      marks.hit('topic-recreated');
+      await new Promise<void>((resolve) => {
+        simulation.after(pauseMs, resolve);
+      });
+    }
+    await this.createTopic(planned);
+    this.#busy.delete(topic);
+  }
+
+  async growTopic({ topic, partitions }: GrowTopic): Promise<void> {
+    const isGrown = await this.#call(`grow topic ${topic} to ${partitions}`, async () => {
+      await this.#admin.createPartitions(topic, partitions, { timeoutMs });
+      return true;
+    });
+    if (isGrown === true) this.#workload.marks.hit('topic-grown');
+  }
+
+  /** Partition counts of all topics, as long as it takes within `withinMs`. */
+  async partitionCounts(): Promise<Map<string, number>> {
+    const topics = await this.#admin.listTopics({ timeoutMs: 30_000 });
+    return new Map(topics.map(({ name, partitions }) => [name, partitions]));
+  }
+
+  async offset(topic: string, partition: number, at: 'earliest' | 'latest' | { timestampMs: number }): Promise<number> {
+    const [answer] = await this.#admin.listOffsets([{ topic, partition, at }], { timeoutMs: 30_000 });
+    return answer?.offset ?? -1;
+  }
+
+  close(): Promise<void> {
+    return this.#admin.close();
+  }
+
+  async #exists(name: string): Promise<boolean> {
+    const topics = await this.#call('list topics', () => this.#admin.listTopics({ timeoutMs }));
+    return topics?.some((topic) => topic.name === name) === true;
+  }
+
+  #call<Result>(text: string, make: () => Promise<Result>): Promise<Result | undefined> {
+    return recordCall(this.#workload, { client: 'admin', text, timeoutMs }, make);
+  }
+}
