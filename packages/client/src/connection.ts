@@ -182,9 +182,7 @@ export class Connection {
    * has ended; throws when it could never be sent. `payload` must never change.
    */
   post<RequestBody>(api: Api<RequestBody, unknown>, body: RequestBody, payload: readonly Uint8Array[] = []): boolean {
-    const { maxWaiting, maxWaitingBytes = Infinity } = this.#options;
-    if (this.#closedWith !== undefined) return false;
-    if (this.#waiting.length >= maxWaiting || this.#waiting.sizeBytes >= maxWaitingBytes) return false;
+    if (this.#closedWith !== undefined || !this.#waiting.hasRoom()) return false;
     const request = this.#encode(api, body, payload, { expectReply: false });
     // Nobody waits for it: that it was not sent in time is the same as that it was lost.
     request.promise.catch(() => undefined);

@@ -36,7 +36,7 @@ export interface NodeChannelOptions {
   /** Longest reply accepted. */
   readonly maxFrameBytes?: number;
   readonly maxCalls?: number;
-  /** Bytes that may wait for a peer that does not read fast enough; one message more at most. */
+  /** Bytes that may wait for a peer that does not read fast enough; a message larger than that waits alone. */
   readonly maxWaitingBytes?: number;
   /** Frame memory, to be shared between channels. */
   readonly slabs?: SlabPool;
