@@ -23,15 +23,9 @@ export { FilePool, type FilePoolOptions } from './file-pool.js';
 export { defaultLogConfig, type CleanupPolicy, type LogConfig, type TimestampType } from './log-config.js';
 export type { LogCheckpoints } from './log/log-checkpoints.js';
 export type { EpochEnd } from './epoch/leader-epoch-history.js';
+export { createLogMemory, type LogMemory } from './log/log-memory.js';
 export type { ReadResult } from './log/log-reader.js';
-export {
-  createLogMemory,
-  PartitionLog,
-  type AppendOptions,
-  type AppendResult,
-  type LogMemory,
-  type PartitionLogOptions,
-} from './log/partition-log.js';
+export { PartitionLog, type AppendOptions, type AppendResult, type PartitionLogOptions } from './log/partition-log.js';
 export type { TimestampedOffset } from './log/timestamp-lookup.js';
 export type { AppendOrigin } from './producer-state/producer-batch.js';
 export type { StorageEnvironment } from './storage-environment.js';

@@ -25,6 +25,14 @@ export function diskFull(directory: string, cause: unknown): MillraceError {
   );
 }
 
+export function outOfHandles(directory: string, cause: unknown): MillraceError {
+  return new MillraceError(
+    'KAFKA_STORAGE_ERROR',
+    `No file handle is left for the log in ${directory}: raise the limit of open files (ulimit -n)`,
+    { retriable: true, cause },
+  );
+}
+
 export function offsetOutOfRange(
   directory: string,
   offset: number,

@@ -14,7 +14,8 @@
 import { assert, errorMessage, MillraceError, type Environment, type FileLock, type FileSystem } from '@millrace/base';
 import { FilePool } from '../file-pool.js';
 import { defaultLogConfig, type LogConfig } from '../log-config.js';
-import { createLogMemory, PartitionLog } from '../log/partition-log.js';
+import { createLogMemory } from '../log/log-memory.js';
+import { PartitionLog } from '../log/partition-log.js';
 import { takeCleanStopMark, writeCleanStopMark, type CleanStop } from './clean-stop-mark.js';
 import { DirectoryCheckpoints } from './directory-checkpoints.js';
 import type { HostedLog, OfflinePartition } from './hosted-log.js';

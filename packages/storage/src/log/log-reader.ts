@@ -57,7 +57,8 @@ export async function undisturbed<Result>(
 
 /** To be called before an index is blamed for what it said: it may have been about files that are gone. */
 export function requireGeneration(log: ReadableLog, generation: number): void {
-  if (log.generation !== generation) throw new MillraceError('KAFKA_STORAGE_ERROR', 'The log changed', { retriable: true });
+  if (log.generation !== generation)
+    throw new MillraceError('KAFKA_STORAGE_ERROR', 'The log changed', { retriable: true });
 }
 
 export interface LogReaderOptions {
@@ -118,7 +119,8 @@ export class LogReader {
     const { segments } = this.#log;
     const startOffset = segments[0]?.baseOffset ?? 0;
     // Retention was quicker than the reader.
-    if (request.offset < startOffset) throw offsetOutOfRange(this.#directory, request.offset, startOffset, request.endOffset);
+    if (request.offset < startOffset)
+      throw offsetOutOfRange(this.#directory, request.offset, startOffset, request.endOffset);
     for (let index = floorSegment(segments, request.offset); ; index++) {
       const segment = segments[index];
       if (segment === undefined || segment.baseOffset >= request.endOffset) return { bytes: noBytes };
@@ -191,7 +193,11 @@ export class LogReader {
     if (place.position > 0 && place.position >= end) return promiseBroken;
     if (isActive) return { bytes: noBytes };
     if (!this.#log.allowsGaps && walk.nextOffset !== nextOffset) {
-      throw corruptLog(segment.log.path, end, `it ends at offset ${walk.nextOffset}, the next segment begins at ${nextOffset}`);
+      throw corruptLog(
+        segment.log.path,
+        end,
+        `it ends at offset ${walk.nextOffset}, the next segment begins at ${nextOffset}`,
+      );
     }
     return undefined;
   }

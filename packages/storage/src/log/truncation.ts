@@ -13,11 +13,16 @@ export interface Cut {
 export async function findCut(segment: Segment, offset: number): Promise<Cut> {
   const from = (await segment.placeOf(offset))?.position ?? 0;
   let cut = { position: segment.sizeBytes, offset: Math.min(offset, segment.nextOffset) };
-  const end = await scanBatches(segment.log, { from, to: segment.sizeBytes }, { verifyCrc: true }, (batch, position) => {
-    if (batch.nextOffset <= offset) return undefined;
-    cut = { position, offset: batch.baseOffset };
-    return stop;
-  });
+  const end = await scanBatches(
+    segment.log,
+    { from, to: segment.sizeBytes },
+    { verifyCrc: true },
+    (batch, position) => {
+      if (batch.nextOffset <= offset) return undefined;
+      cut = { position, offset: batch.baseOffset };
+      return stop;
+    },
+  );
   if (end.problem !== undefined) throw corruptLog(segment.log.path, end.position, end.problem);
   return cut;
 }

@@ -44,6 +44,7 @@ export class LogBounds {
   readonly #path: string;
   readonly #file: PooledFile;
   readonly #bytes = Buffer.alloc(fileBytes);
+  #bounds: Bounds = { syncedOffset: 0, startOffset: 0 };
 
   constructor(options: LogBoundsOptions) {
     this.#files = options.files;
@@ -60,26 +61,50 @@ export class LogBounds {
     return { syncedOffset: readOffset(bytes, 0), startOffset: readOffset(bytes, 8) };
   }
 
+  /** What is true now, to be written with the next change. */
+  begin(bounds: Bounds): void {
+    this.#bounds = bounds;
+  }
+
   /** The synced offset has grown. When that cannot be written, it stays lower than it might be, which is harmless. */
-  note(bounds: Bounds): void {
+  noteSynced(syncedOffset: number): void {
+    this.#bounds = { ...this.#bounds, syncedOffset };
     try {
-      this.#write(bounds);
+      this.#write();
     } catch (error) {
       this.#logger.warn('cannot note how far a log is synced', { path: this.#path, error: errorMessage(error) });
     }
   }
 
-  /** Durable when resolved: before records are removed. */
-  async save(bounds: Bounds): Promise<void> {
-    this.#write(bounds);
-    await this.#file.sync();
+  /** The synced offset falls. Durable when resolved. */
+  saveSynced(syncedOffset: number): Promise<void> {
+    return this.#save({ ...this.#bounds, syncedOffset });
+  }
+
+  /** Records below `startOffset` go. Durable when resolved. */
+  saveStart(startOffset: number): Promise<void> {
+    return this.#save({ ...this.#bounds, startOffset });
   }
 
   close(): void {
     this.#file.close();
   }
 
-  #write({ syncedOffset, startOffset }: Bounds): void {
+  async #save(bounds: Bounds): Promise<void> {
+    const before = this.#bounds;
+    // A sync of the log that ends meanwhile writes this too, and must not write the old one.
+    this.#bounds = bounds;
+    try {
+      this.#write();
+      await this.#file.sync();
+    } catch (error) {
+      this.#bounds = { ...before, syncedOffset: Math.min(before.syncedOffset, bounds.syncedOffset) };
+      throw error;
+    }
+  }
+
+  #write(): void {
+    const { syncedOffset, startOffset } = this.#bounds;
     const bytes = this.#bytes;
     writeOffset(bytes, syncedOffset, 0);
     writeOffset(bytes, startOffset, 8);

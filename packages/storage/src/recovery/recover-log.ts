@@ -19,22 +19,21 @@
  */
 import { assert, MillraceError, type Logger } from '@millrace/base';
 import { recoverSwaps } from '../compaction/segment-swap.js';
-import { leaderEpochCheckpointName, readLeaderEpochCheckpoint, writeLeaderEpochCheckpoint } from '../epoch/leader-epoch-checkpoint.js';
+import {
+  leaderEpochCheckpointName,
+  readLeaderEpochCheckpoint,
+  writeLeaderEpochCheckpoint,
+} from '../epoch/leader-epoch-checkpoint.js';
 import { LeaderEpochHistory } from '../epoch/leader-epoch-history.js';
-import type { ProducerSnapshots } from '../producer-state/producer-snapshots.js';
-import type { ProducerState } from '../producer-state/producer-state.js';
-import { scanBatches } from '../segment/scan-batches.js';
 import { logSuffix, parseSegmentName } from '../segment/segment-name.js';
 import { Segment, type SegmentContext, type SegmentPlace } from '../segment/segment.js';
 import { corruptLog } from '../storage-errors.js';
 import { floorSegment } from '../log/segment-list.js';
 import { type EpochCheck, findDisagreement, scanEpochs } from './epoch-recovery.js';
+import { type ProducerRecovery, recoverProducers } from './recover-producers.js';
 import { recoverSegment, trustedPlace } from './recover-segment.js';
 
-export interface RecoveryRequest {
-  readonly context: SegmentContext;
-  readonly producers: ProducerState;
-  readonly snapshots: ProducerSnapshots;
+export interface RecoveryRequest extends ProducerRecovery {
   readonly allowsGaps: boolean;
   readonly cleanShutdown: boolean;
   /** All below is synced, and so are the files derived from it. */
@@ -42,7 +41,6 @@ export interface RecoveryRequest {
   /** All below is synced; at least the recovery point. */
   readonly syncedOffset: number;
   readonly startOffset: number;
-  readonly nowMs: number;
   /** Durably takes the recovery point back. */
   distrustFrom(offset: number): Promise<void>;
 }
@@ -63,7 +61,11 @@ export async function recoverLog(request: RecoveryRequest): Promise<RecoveredLog
   const oldestOffset = segments[0]?.baseOffset ?? 0;
   // The start offset was durable before the segments below it went.
   if (request.startOffset > 0 && request.startOffset < oldestOffset) {
-    throw corruptLog(context.directory, 0, `segments are missing: it begins at ${oldestOffset} and not at ${request.startOffset}`);
+    throw corruptLog(
+      context.directory,
+      0,
+      `segments are missing: it begins at ${oldestOffset} and not at ${request.startOffset}`,
+    );
   }
 
   await removeDeleted(context, segments, request.startOffset);
@@ -158,10 +160,12 @@ async function beginScan(
   // Without a history all batches are looked at.
   const trusted = history === undefined ? undefined : await trustedPlace(scanned, knownOffset);
   // From here on the indexes of this segment are not what the recovery point says of them, until it moves again.
-  if (trusted === undefined && request.recoveryPoint > scanned.baseOffset) await request.distrustFrom(scanned.baseOffset);
+  if (trusted === undefined && request.recoveryPoint > scanned.baseOffset)
+    await request.distrustFrom(scanned.baseOffset);
   const place = trusted ?? scanned.restart();
   if (history === undefined) {
-    if (segments.some((segment) => !segment.isEmpty)) logger.warn('making the leader epochs of a log anew', { directory });
+    if (segments.some((segment) => !segment.isEmpty))
+      logger.warn('making the leader epochs of a log anew', { directory });
     const epochs = await scanEpochs(segments.slice(0, firstScanned));
     return { place, epochs, savedEpochs: undefined };
   }
@@ -213,7 +217,11 @@ async function scanSegments(
       break;
     }
     const from = index === firstScanned ? place : segment.restart();
-    const end = await recoverSegment(segment, from, { allowsGaps, epochs, savedEpochAt: (offset) => savedEpochs?.epochAt(offset) });
+    const end = await recoverSegment(segment, from, {
+      allowsGaps,
+      epochs,
+      savedEpochAt: (offset) => savedEpochs?.epochAt(offset),
+    });
     endOffset = segment.nextOffset;
     if (end.problem !== undefined) {
       if (endOffset < syncedOffset) throw corruptLog(segment.log.path, end.position, end.problem);
@@ -226,7 +234,11 @@ async function scanSegments(
   }
   if (cleanShutdown ? endOffset < recoveryPoint : endOffset < syncedOffset) {
     const path = segments.at(-1)?.log.path ?? context.directory;
-    throw corruptLog(path, segments.at(-1)?.sizeBytes ?? 0, `the log ends at offset ${endOffset}, and was synced up to ${Math.max(recoveryPoint, request.syncedOffset)}`);
+    throw corruptLog(
+      path,
+      segments.at(-1)?.sizeBytes ?? 0,
+      `the log ends at offset ${endOffset}, and was synced up to ${Math.max(recoveryPoint, request.syncedOffset)}`,
+    );
   }
   if (cleanShutdown) return endOffset;
   for (const segment of segments.slice(firstScanned)) {
@@ -241,7 +253,11 @@ async function dropSegments(segments: Segment[], from: number, context: SegmentC
   const dropped = segments.splice(from);
   if (dropped.length === 0) return;
   for (const segment of dropped.reverse()) {
-    context.logger.warn('removed a segment that was never synced', { path: segment.log.path, bytes: segment.sizeBytes, reason });
+    context.logger.warn('removed a segment that was never synced', {
+      path: segment.log.path,
+      bytes: segment.sizeBytes,
+      reason,
+    });
     segment.remove();
     await context.files.syncDirectory(context.directory);
   }
@@ -255,31 +271,4 @@ function logTornTail(logger: Logger, segment: Segment, problem: string): void {
     endOffset: segment.nextOffset,
     problem,
   });
-}
-
-/** Makes the producer state that of all batches below `endOffset`, the end of the log. */
-export async function recoverProducers(
-  request: Pick<RecoveryRequest, 'context' | 'snapshots' | 'producers' | 'nowMs'>,
-  segments: readonly Segment[],
-  epochs: LeaderEpochHistory,
-  endOffset: number,
-): Promise<void> {
-  const { context, snapshots, producers, nowMs } = request;
-  const before = snapshots.offsets().length;
-  const snapshot = snapshots.nearest({ endOffset, epochAt: (offset) => epochs.epochAt(offset) });
-  if (snapshots.offsets().length !== before) await context.files.syncDirectory(context.directory);
-  const firstOffset = segments[0]?.baseOffset ?? 0;
-  if (snapshot === undefined) producers.clear(firstOffset);
-  else producers.loadSnapshot(snapshot);
-  const from = Math.max(producers.endOffset, firstOffset);
-  for (const segment of segments) {
-    if (segment.nextOffset <= from) continue;
-    const position = (await segment.placeOf(from))?.position ?? 0;
-    const range = { from: position, to: segment.sizeBytes };
-    const end = await scanBatches(segment.log, range, { verifyCrc: true }, (batch) => {
-      if (batch.baseOffset >= from) producers.apply(batch, nowMs);
-      return undefined;
-    });
-    if (end.problem !== undefined) throw corruptLog(segment.log.path, end.position, end.problem);
-  }
 }

@@ -18,13 +18,7 @@ import { type FilePool, PooledFile } from '../file-pool.js';
 import { corruptLog, isOutOfHandles } from '../storage-errors.js';
 import { writeFully } from '../write-fully.js';
 import { scanBatches, stop } from './scan-batches.js';
-import {
-  logSuffix,
-  offsetIndexSuffix,
-  segmentName,
-  timeIndexSuffix,
-  transactionIndexSuffix,
-} from './segment-name.js';
+import { logSuffix, offsetIndexSuffix, segmentName, timeIndexSuffix, transactionIndexSuffix } from './segment-name.js';
 import { SegmentIndexes } from './segment-indexes.js';
 
 export interface SegmentContext {
@@ -148,7 +142,10 @@ export class Segment {
   note(batch: BatchView): void {
     const position = this.#sizeBytes;
     const { lastOffset, maxTimestamp } = batch;
-    assert(lastOffset >= this.#nextOffset, `offsets ascend: ${lastOffset} after ${this.#nextOffset} in ${this.log.path}`);
+    assert(
+      lastOffset >= this.#nextOffset,
+      `offsets ascend: ${lastOffset} after ${this.#nextOffset} in ${this.log.path}`,
+    );
     this.#indexes.note(lastOffset - this.baseOffset, maxTimestamp, position, this.#context.indexIntervalBytes());
     this.#sizeBytes = position + batch.sizeBytes;
     this.#nextOffset = lastOffset + 1;
@@ -309,7 +306,8 @@ export class Segment {
     const range = { from: 0, to: this.#sizeBytes };
     const end = await scanBatches(this.log, range, { verifyCrc: true }, (batch, position) => {
       const { baseOffset, lastOffset, maxTimestamp } = batch;
-      if (baseOffset < expected || lastOffset >= this.#nextOffset) return `a batch at offset ${baseOffset} where ${expected} is next`;
+      if (baseOffset < expected || lastOffset >= this.#nextOffset)
+        return `a batch at offset ${baseOffset} where ${expected} is next`;
       expected = lastOffset + 1;
       indexes.note(lastOffset - this.baseOffset, maxTimestamp, position, intervalBytes);
       return undefined;

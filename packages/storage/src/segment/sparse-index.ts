@@ -147,7 +147,7 @@ export class SparseIndex {
   }
 
   async floor(target: number): Promise<IndexFloor> {
-    const { entryBytes, readKey } = this.#layout;
+    const { entryBytes } = this.#layout;
     const count = this.count;
     let low = 0;
     let high = count;
@@ -155,7 +155,7 @@ export class SparseIndex {
       const middle = (low + high) >>> 1;
       const one = await this.#read(middle, 1);
       if (one === undefined) return damaged;
-      if (readKey(one, 0) <= target) low = middle + 1;
+      if (this.#layout.readKey(one, 0) <= target) low = middle + 1;
       else high = middle;
     }
     const first = Math.max(0, low - 2);
@@ -166,7 +166,7 @@ export class SparseIndex {
     let found = -1;
     for (let position = 0; position < block.length; position += entryBytes) {
       if (position > 0 && !this.#ascends(block, position)) return damaged;
-      if (readKey(block, position) <= target) found = position;
+      if (this.#layout.readKey(block, position) <= target) found = position;
     }
     // The search went past these entries because their keys are below the target: then they must still be.
     if (found < 0) return first === 0 ? nothing : damaged;
@@ -226,9 +226,12 @@ export class SparseIndex {
   }
 
   #ascends(block: Buffer, position: number): boolean {
-    const { entryBytes, readKey, readValue } = this.#layout;
-    const before = position - entryBytes;
-    return readKey(block, before) < readKey(block, position) && readValue(block, before) < readValue(block, position);
+    const layout = this.#layout;
+    const before = position - layout.entryBytes;
+    return (
+      layout.readKey(block, before) < layout.readKey(block, position) &&
+      layout.readValue(block, before) < layout.readValue(block, position)
+    );
   }
 
   #entry(buffer: Buffer, position: number): IndexEntry {

@@ -3,12 +3,13 @@ import { MillraceError } from '@millrace/base';
 import fc from 'fast-check';
 import { seededRandom, SimulatedDisk } from '@millrace/testkit';
 import { describe, expect, test } from 'vitest';
-import { runsOf } from '../test-runs.js';
+import { report, runsOf } from '../test-runs.js';
 import { contentOf } from '../recovery/log-checks.js';
 import { appendValues, batchOf, directory, TestPartition } from './test-partition.js';
 
 const firstSegment = `${directory}/00000000000000000000.log`;
-const valuesOf = async (partition: TestPartition): Promise<string[]> => (await partition.readAll()).map((record) => record.value);
+const valuesOf = async (partition: TestPartition): Promise<string[]> =>
+  (await partition.readAll()).map((record) => record.value);
 
 describe('a full disk', () => {
   test('refuses an append with a retriable error, keeps nothing of it, and takes it when there is room', async () => {
@@ -20,7 +21,9 @@ describe('a full disk', () => {
     const before = contentOf(disk.files(), firstSegment);
     for (let room = 0; room < 75; room += 5) {
       disk.capacityBytes = disk.tree.usedBytes + room;
-      expect(() => appendValues(log, ['three'])).toThrow(expect.objectContaining({ code: 'LOG_DISK_FULL', retriable: true }));
+      expect(() => appendValues(log, ['three'])).toThrow(
+        expect.objectContaining({ code: 'LOG_DISK_FULL', retriable: true }),
+      );
       expect(contentOf(disk.files(), firstSegment)).toEqual(before);
     }
     expect([log.endOffset, log.isOffline]).toEqual([2, false]);
@@ -46,6 +49,17 @@ describe('a full disk', () => {
     disk.clearFaults();
     await log.advanceRecoveryPoint();
     expect(log.recoveryPoint).toBe(30);
+  });
+
+  test('is no clean stop when an index could not be written', async () => {
+    const disk = new SimulatedDisk();
+    const { log } = await TestPartition.open(disk);
+    for (let index = 0; index < 30; index++) appendValues(log, [`value ${index}`]);
+    disk.failNext({ operation: 'write', path: /index$/, code: 'ENOSPC', times: 1000 });
+    await expect(log.close()).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
+    disk.clearFaults();
+    disk.endProcess();
+    expect(await valuesOf(await TestPartition.open(disk))).toHaveLength(30);
   });
 
   test('is told before it happens when the directory keeps room', async () => {
@@ -229,42 +243,47 @@ describe('whatever fails', () => {
     const runs = runsOf(200);
     let failures = 0;
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), fc.array(fault, { maxLength: 3 }), fc.nat(), async (steps, faults, seed) => {
-        const disk = new SimulatedDisk(seededRandom(seed).stream('disk'), { record: false });
-        const partition = await TestPartition.open(disk);
-        const { log } = partition;
-        for (const each of faults) disk.failNext(each);
-        const appended: string[] = [];
-        let acknowledged = 0;
-        for (const [index, each] of steps.entries()) {
-          try {
-            if (each.do === 'append') {
-              const values = Array.from({ length: each.count }, (_, part) => `value ${index}.${part}`);
-              const { baseOffset } = log.append(batchOf({ values }), { origin: 'client', leaderEpoch: 0 });
-              expect(baseOffset).toBe(appended.length);
-              appended.push(...values);
-            } else if (each.do === 'sync') {
-              await log.sync();
-              acknowledged = appended.length;
-            } else await partition.checkpoint();
-          } catch (error) {
-            failures++;
-            if (each.do !== 'checkpoint') expect(error).toBeInstanceOf(MillraceError);
-            expect((error as MillraceError).code).not.toBe('ASSERTION_FAILED');
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 40, size: 'max' }),
+        fc.array(fault, { maxLength: 3 }),
+        fc.nat(),
+        async (steps, faults, seed) => {
+          const disk = new SimulatedDisk(seededRandom(seed).stream('disk'), { record: false });
+          const partition = await TestPartition.open(disk);
+          const { log } = partition;
+          for (const each of faults) disk.failNext(each);
+          const appended: string[] = [];
+          let acknowledged = 0;
+          for (const [index, each] of steps.entries()) {
+            try {
+              if (each.do === 'append') {
+                const values = Array.from({ length: each.count }, (_, part) => `value ${index}.${part}`);
+                const { baseOffset } = log.append(batchOf({ values }), { origin: 'client', leaderEpoch: 0 });
+                expect(baseOffset).toBe(appended.length);
+                appended.push(...values);
+              } else if (each.do === 'sync') {
+                await log.sync();
+                acknowledged = appended.length;
+              } else await partition.checkpoint();
+            } catch (error) {
+              failures++;
+              if (each.do !== 'checkpoint') expect(error).toBeInstanceOf(MillraceError);
+              expect((error as MillraceError).code).not.toBe('ASSERTION_FAILED');
+            }
+            expect(log.endOffset).toBe(appended.length);
+            expect(log.syncedEndOffset).toBeLessThanOrEqual(appended.length);
+            acknowledged = Math.max(acknowledged, log.syncedEndOffset);
           }
-          expect(log.endOffset).toBe(appended.length);
-          expect(log.syncedEndOffset).toBeLessThanOrEqual(appended.length);
-          acknowledged = Math.max(acknowledged, log.syncedEndOffset);
-        }
-        const again = await TestPartition.open(disk.crash('random'));
-        expect(again.log.offlineReason).toBeUndefined();
-        const values = await valuesOf(again);
-        expect(values).toEqual(appended.slice(0, values.length));
-        expect(values.length).toBeGreaterThanOrEqual(acknowledged);
-      }),
+          const again = await TestPartition.open(disk.crash('random'));
+          expect(again.log.offlineReason).toBeUndefined();
+          const values = await valuesOf(again);
+          expect(values).toEqual(appended.slice(0, values.length));
+          expect(values.length).toBeGreaterThanOrEqual(acknowledged);
+        },
+      ),
       { numRuns: runs },
     );
-    console.info(`faults: ${runs} runs, ${failures} calls that failed`);
+    report(`faults: ${runs} runs, ${failures} calls that failed`);
     expect(failures).toBeGreaterThan(runs / 10);
   });
 });

@@ -62,7 +62,11 @@ describe('an idempotent producer', () => {
 describe('an append', () => {
   test('of several batches gives them offsets one after the other', async () => {
     const partition = await TestPartition.open(new SimulatedDisk());
-    const bytes = Buffer.concat([batchOf({ values: ['a', 'b'] }), batchOf({ values: ['c'] }), batchOf({ values: ['d', 'e'] })]);
+    const bytes = Buffer.concat([
+      batchOf({ values: ['a', 'b'] }),
+      batchOf({ values: ['c'] }),
+      batchOf({ values: ['d', 'e'] }),
+    ]);
     expect(partition.log.append(bytes, client)).toMatchObject({ baseOffset: 0, lastOffset: 4 });
     expect(decode(bytes).map((record) => record.offset)).toEqual([0, 1, 2, 3, 4]);
     expect((await partition.readAll()).map((record) => record.value)).toEqual(['a', 'b', 'c', 'd', 'e']);
@@ -81,7 +85,10 @@ describe('an append', () => {
 
   test('stamps the time of the append where the topic says so', async () => {
     const clock = new ManualClock();
-    const { log } = await TestPartition.open(new SimulatedDisk(), { clock, config: { timestampType: 'LogAppendTime' } });
+    const { log } = await TestPartition.open(new SimulatedDisk(), {
+      clock,
+      config: { timestampType: 'LogAppendTime' },
+    });
     const result = log.append(batchOf({ values: ['a'], timestampsMs: [1000] }), client);
     expect(result.logAppendTimeMs).toBe(clock.wallMs());
     const { bytes } = await log.read(0, 1000, 1);
@@ -93,7 +100,12 @@ describe('an append', () => {
     const config = { messageTimestampAfterMaxMs: 1000, messageTimestampBeforeMaxMs: 5000 };
     const clock = new ManualClock();
     const { log } = await TestPartition.open(new SimulatedDisk(), { clock, config });
-    for (const [by, isFine] of [[1000, true], [1001, false], [-5000, true], [-5001, false]] as const) {
+    for (const [by, isFine] of [
+      [1000, true],
+      [1001, false],
+      [-5000, true],
+      [-5001, false],
+    ] as const) {
       const append = (): unknown => log.append(batchOf({ values: ['a'], timestampsMs: [clock.wallMs() + by] }), client);
       if (isFine) append();
       else expect(append).toThrow(expect.objectContaining({ code: 'INVALID_TIMESTAMP' }));
@@ -117,7 +129,10 @@ describe('a replica', () => {
   test('takes over offsets and epochs as they are', async () => {
     const { log } = await TestPartition.open(new SimulatedDisk());
     log.append(Buffer.concat([replicated(['a', 'b'], 0, 2), replicated(['c'], 2, 5)]), replica);
-    expect(log.epochs).toEqual([{ epoch: 2, startOffset: 0 }, { epoch: 5, startOffset: 2 }]);
+    expect(log.epochs).toEqual([
+      { epoch: 2, startOffset: 0 },
+      { epoch: 5, startOffset: 2 },
+    ]);
     expect(log.endOffsetForEpoch(2)).toEqual({ epoch: 2, endOffset: 2 });
     expect(log.endOffsetForEpoch(4)).toEqual({ epoch: 2, endOffset: 2 });
     expect(log.endOffsetForEpoch(5)).toEqual({ epoch: 5, endOffset: 3 });
@@ -126,7 +141,12 @@ describe('a replica', () => {
   test('refuses what does not follow on its log', async () => {
     const { log } = await TestPartition.open(new SimulatedDisk());
     log.append(replicated(['a', 'b'], 0, 2), replica);
-    for (const bytes of [replicated(['c'], 3, 2), replicated(['c'], 1, 2), replicated(['c'], 2, 1), replicated(['c'], 2, -1)]) {
+    for (const bytes of [
+      replicated(['c'], 3, 2),
+      replicated(['c'], 1, 2),
+      replicated(['c'], 2, 1),
+      replicated(['c'], 2, -1),
+    ]) {
       expect(() => log.append(bytes, replica)).toThrow(expect.objectContaining({ code: 'INVALID_RECORD' }));
     }
     expect(log.endOffset).toBe(2);
@@ -140,7 +160,7 @@ describe('a replica', () => {
     expect(log.segmentCount).toBe(2);
     const check = async ({ log: opened }: TestPartition): Promise<void> => {
       const values: string[] = [];
-      for (let offset = 0; offset < opened.endOffset; ) {
+      for (let offset = 0; offset < opened.endOffset;) {
         const records = decode((await opened.read(offset, 1, opened.endOffset)).bytes);
         values.push(...records.map((record) => record.value));
         offset = (records.at(-1)?.offset ?? opened.endOffset) + 1;
@@ -191,7 +211,8 @@ describe('a sync', () => {
   test('is one at a time, and serves all who wait', async () => {
     const disk = new SimulatedDisk();
     const { log } = await TestPartition.open(disk);
-    const syncs = (): number => disk.operations.filter((operation) => operation.kind === 'sync' && operation.path.endsWith('.log')).length;
+    const syncs = (): number =>
+      disk.operations.filter((operation) => operation.kind === 'sync' && operation.path.endsWith('.log')).length;
     const before = syncs();
     appendValues(log, ['first']);
     const waiters = [log.sync()];

@@ -1,6 +1,7 @@
+import type { MillraceError } from '@millrace/base';
 import { ManualClock, SimulatedDisk } from '@millrace/testkit';
 import { describe, expect, test } from 'vitest';
-import { appendValues, batchOf, decode, directory, TestPartition } from './test-partition.js';
+import { appendValues, batchOf, decode, directory, type ReadRecord, TestPartition } from './test-partition.js';
 
 async function filled(disk = new SimulatedDisk(), clock = new ManualClock()): Promise<TestPartition> {
   const partition = await TestPartition.open(disk, { clock });
@@ -58,14 +59,43 @@ describe('reads', () => {
     for (let round = 0; round < 12; round++) {
       const partition = await filled();
       const { log } = partition;
-      const reads = Array.from({ length: 40 }, (_, offset) => log.read(offset, 200, 40).then(({ bytes }) => decode(bytes), (error: unknown) => error));
-      const removal = round % 3 === 0 ? log.truncateTo(5 + round) : round % 3 === 1 ? log.advanceStartOffset(20 + round) : log.resetTo(90);
+      const reads = Array.from({ length: 40 }, async (_, offset): Promise<ReadRecord[] | MillraceError> => {
+        try {
+          return decode((await log.read(offset, 200, 40)).bytes);
+        } catch (error) {
+          return error as MillraceError;
+        }
+      });
+      const removal =
+        round % 3 === 0
+          ? log.truncateTo(5 + round)
+          : round % 3 === 1
+            ? log.advanceStartOffset(20 + round)
+            : log.resetTo(90);
       for (const result of await Promise.all(reads)) {
         if (!Array.isArray(result)) expect(result).toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
         else for (const record of result) expect(record.value).toBe(`value ${record.offset}`);
       }
       await removal;
       expect(log.offlineReason).toBeUndefined();
+    }
+  });
+});
+
+describe('a start offset that moves while appends are synced', () => {
+  test('does not come back with a crash', async () => {
+    for (let ticks = 0; ticks < 12; ticks++) {
+      const partition = await filled();
+      const { log } = partition;
+      appendValues(log, ['more']);
+      const synced = log.sync();
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      await Promise.all([log.advanceStartOffset(25), synced]);
+      appendValues(log, ['and more']);
+      await log.sync();
+      const again = await TestPartition.open(await partition.kill());
+      expect(again.log.offlineReason).toBeUndefined();
+      expect([again.log.startOffset, again.log.endOffset]).toEqual([25, 42]);
     }
   });
 });
@@ -80,14 +110,23 @@ describe('files that are derived', () => {
         largest: await log.largestTimestamp(),
         epochs: log.epochs,
         ends: [log.startOffset, log.endOffset],
-        duplicate: log.append(batchOf({ values: ['p'], producer: { id: 1, epoch: 0, sequence: 0 } }), { origin: 'client', leaderEpoch: 1 }),
+        duplicate: log.append(batchOf({ values: ['p'], producer: { id: 1, epoch: 0, sequence: 0 } }), {
+          origin: 'client',
+          leaderEpoch: 1,
+        }),
       };
     };
     const original = await filled();
-    original.log.append(batchOf({ values: ['p'], producer: { id: 1, epoch: 0, sequence: 0 } }), { origin: 'client', leaderEpoch: 1 });
+    original.log.append(batchOf({ values: ['p'], producer: { id: 1, epoch: 0, sequence: 0 } }), {
+      origin: 'client',
+      leaderEpoch: 1,
+    });
     await original.close();
     const expected = await answers(await TestPartition.open(original.disk.crash('kept'), { clean: true }));
-    const derived = original.disk.files().list(directory).filter((name) => !name.endsWith('.log'));
+    const derived = original.disk
+      .files()
+      .list(directory)
+      .filter((name) => !name.endsWith('.log'));
     expect(derived.length).toBeGreaterThan(10);
     for (const clean of [true, false]) {
       for (const gone of [derived, ...derived.map((name) => [name])]) {

@@ -2,7 +2,8 @@ import { SimulatedDisk } from '@millrace/testkit';
 import { describe, expect, test } from 'vitest';
 import { appendValues, batchOf, decode, directory, TestPartition } from './test-partition.js';
 
-const values = (from: number, count: number): string[] => Array.from({ length: count }, (_, index) => `value ${from + index}`);
+const values = (from: number, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `value ${from + index}`);
 
 describe('a partition log', () => {
   test('gives appended records dense offsets and reads them back', async () => {

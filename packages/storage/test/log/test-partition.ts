@@ -7,7 +7,8 @@ import { ManualClock, recordingLogger, type RecordingLogger, type SimulatedDisk 
 import { DirectoryCheckpoints } from '../../src/directory/directory-checkpoints.js';
 import { FilePool } from '../../src/file-pool.js';
 import { defaultLogConfig, type LogConfig } from '../../src/log-config.js';
-import { createLogMemory, type LogMemory, PartitionLog } from '../../src/log/partition-log.js';
+import { createLogMemory, type LogMemory } from '../../src/log/log-memory.js';
+import { PartitionLog } from '../../src/log/partition-log.js';
 import { ReadBuffers } from '../../src/log/read-buffers.js';
 import { TailCacheBudget } from '../../src/log/tail-cache.js';
 
@@ -27,7 +28,12 @@ export interface TestPartitionOptions {
 }
 
 /** Segments of a few batches, index entries every other batch. */
-export const tinyConfig: LogConfig = { ...defaultLogConfig, segmentBytes: 700, indexIntervalBytes: 100, retentionMs: -1 };
+export const tinyConfig: LogConfig = {
+  ...defaultLogConfig,
+  segmentBytes: 700,
+  indexIntervalBytes: 100,
+  retentionMs: -1,
+};
 
 export class TestPartition {
   readonly disk: SimulatedDisk;
@@ -100,10 +106,10 @@ export class TestPartition {
   /** All batches from an offset on, read as a consumer reads. */
   async readAll(from = this.log.startOffset, maxBytes = 300): Promise<ReadRecord[]> {
     const found: ReadRecord[] = [];
-    for (let offset = from; offset < this.log.endOffset; ) {
-      const { bytes, release } = await this.log.read(offset, maxBytes, this.log.endOffset);
-      const records = decode(bytes);
-      release?.();
+    for (let offset = from; offset < this.log.endOffset;) {
+      const result = await this.log.read(offset, maxBytes, this.log.endOffset);
+      const records = decode(result.bytes);
+      result.release?.();
       const last = records.at(-1);
       if (last === undefined) break;
       found.push(...records.filter((record) => record.offset >= offset));

@@ -7,7 +7,7 @@ import { ManualClock, seededRandom, SimulatedDisk } from '@millrace/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { PartitionLog } from '../../src/log/partition-log.js';
 import { batchOf, dataDirectory, decode, directory, TestPartition, type TestBatch } from '../log/test-partition.js';
-import { testFactor } from '../test-runs.js';
+import { report, testFactor } from '../test-runs.js';
 
 const config = { segmentBytes: 330, indexIntervalBytes: 60 };
 const producer = { id: 5, epoch: 2 };
@@ -29,7 +29,8 @@ const times = [2, 5, 6, 21, 31, 41, 51, 60, 61].map((ms) => startMs + ms);
 async function makeLog(): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk(seededRandom('corruption').stream('disk'), { record: false });
   const partition = await TestPartition.open(disk, { config });
-  for (const { leaderEpoch, ...batch } of batches) partition.log.append(batchOf(batch), { origin: 'client', leaderEpoch });
+  for (const { leaderEpoch, ...batch } of batches)
+    partition.log.append(batchOf(batch), { origin: 'client', leaderEpoch });
   await partition.close();
   return disk;
 }
@@ -96,7 +97,10 @@ describe('a bit that flips on the disk', () => {
     const counts = new Map<string, { flips: number; found: number; harmless: number }>();
     const files = original.files();
     const pathsIn = (parent: string): string[] =>
-      files.list(parent).map((name) => `${parent}/${name}`).filter((path) => files.stat(path)?.isDirectory === false);
+      files
+        .list(parent)
+        .map((name) => `${parent}/${name}`)
+        .filter((path) => files.stat(path)?.isDirectory === false);
     const step = Math.max(1, Math.floor(stride / testFactor));
     const all = [...pathsIn(directory), ...pathsIn(dataDirectory)];
     for (const path of all) {
@@ -119,9 +123,11 @@ describe('a bit that flips on the disk', () => {
         else count.harmless++;
       }
     }
-    const lines = [...counts].map(([name, { flips, found, harmless }]) => `${name} ${flips} (${found} refused, ${harmless} harmless)`);
+    const lines = [...counts].map(
+      ([name, { flips, found, harmless }]) => `${name} ${flips} (${found} refused, ${harmless} harmless)`,
+    );
     const flips = [...counts.values()].reduce((sum, count) => sum + count.flips, 0);
-    console.info(`bit flips: ${flips}; ${lines.join(', ')}`);
+    report(`bit flips: ${flips}; ${lines.join(', ')}`);
     expect(flips).toBeGreaterThan(1000);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { seededRandom, SimulatedDisk, type CrashPolicy, type Fate } from '@millrace/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { runsOf } from '../test-runs.js';
+import { report, runsOf } from '../test-runs.js';
 import { appendValues, batchOf, directory, TestPartition, tinyConfig, type ReadRecord } from '../log/test-partition.js';
 import { checkChain, checkIndexes, epochsOf } from './log-checks.js';
 import { producerId, Recorder, type Expectation, type Workload, type WorkStep } from './recorded-workload.js';
@@ -92,7 +92,8 @@ function casesOf(factor: number): Case[] {
   ];
   const fates: Fate[] = ['torn', 'random', 'random'];
   for (let round = 0; round < factor; round++) {
-    for (const [index, unsynced] of fates.entries()) cases.push({ name: `${unsynced} ${round}.${index}`, policy: { unsynced } });
+    for (const [index, unsynced] of fates.entries())
+      cases.push({ name: `${unsynced} ${round}.${index}`, policy: { unsynced } });
   }
   return cases;
 }
@@ -106,7 +107,11 @@ function expectationAt(workload: Workload, count: number): Expectation {
   return found;
 }
 
-async function checkRecovered(disk: SimulatedDisk, expectation: Expectation, workload: Workload): Promise<TestPartition> {
+async function checkRecovered(
+  disk: SimulatedDisk,
+  expectation: Expectation,
+  workload: Workload,
+): Promise<TestPartition> {
   recoveries++;
   const partition = await open(disk, workload);
   const { log } = partition;
@@ -140,7 +145,8 @@ function checkRecords(
   const may = new Map(expectation.may.map(({ batch: _, ...record }) => [record.offset, record]));
   for (const record of found) expect(record).toEqual(may.get(record.offset));
   const offsets = new Set(found.map((record) => record.offset));
-  for (const { offset } of expectation.must) if (offset >= startOffset) expect(offsets, `acknowledged offset ${offset}`).toContain(offset);
+  for (const { offset } of expectation.must)
+    if (offset >= startOffset) expect(offsets, `acknowledged offset ${offset}`).toContain(offset);
   const mustEnd = (expectation.must.at(-1)?.offset ?? -1) + 1;
   expect(endOffset).toBeGreaterThanOrEqual(mustEnd);
   expect(expectation.startOffsets).toContain(startOffset);
@@ -157,8 +163,12 @@ async function checkUsable(partition: TestPartition, workload: Workload): Promis
   const value = appendValues(log, ['after recovery'], 99);
   await log.sync();
   const again = await open(partition.disk.crash('lost'), workload);
-  expect((await again.readAll()).map((record) => record.offset)).toEqual([...before.map((record) => record.offset), value]);
-  const next = (): Uint8Array => batchOf({ values: ['new epoch'], keys: ['key'], producer: { id: producerId, epoch: 100, sequence: 0 } });
+  expect((await again.readAll()).map((record) => record.offset)).toEqual([
+    ...before.map((record) => record.offset),
+    value,
+  ]);
+  const next = (): Uint8Array =>
+    batchOf({ values: ['new epoch'], keys: ['key'], producer: { id: producerId, epoch: 100, sequence: 0 } });
   const first = again.log.append(next(), { origin: 'client', leaderEpoch: 99 });
   const second = again.log.append(next(), { origin: 'client', leaderEpoch: 99 });
   expect([second.duplicate, second.baseOffset]).toEqual([true, first.baseOffset]);
@@ -217,7 +227,9 @@ describe('a power cut at any operation', () => {
   }
 
   test('is survived, so often', () => {
-    console.info(`crash points: ${points}; recoveries: ${recoveries}; operations: ${plain.operations.length} and ${compacted.operations.length}`);
+    report(
+      `crash points: ${points}; recoveries: ${recoveries}; operations: ${plain.operations.length} and ${compacted.operations.length}`,
+    );
     expect(points).toBeGreaterThan(1000);
   });
 });

@@ -45,7 +45,8 @@ export function checkChain(files: FileSystem, directory: string, allowsGaps: boo
   const all: FileBatch[] = [];
   for (const base of segmentBases(files, directory)) {
     const before = all.at(-1);
-    if (before !== undefined && !allowsGaps) expect(base, 'a segment begins where the one before it ends').toBe(before.lastOffset + 1);
+    if (before !== undefined && !allowsGaps)
+      expect(base, 'a segment begins where the one before it ends').toBe(before.lastOffset + 1);
     all.push(...batchesOf(files, directory, base));
   }
   for (let index = 1; index < all.length; index++) {
@@ -89,7 +90,9 @@ export function checkIndexes(files: FileSystem, directory: string, indexInterval
     const index = contentOf(files, `${directory}/${segmentName(base, '.index')}`);
     const timeIndex = contentOf(files, `${directory}/${segmentName(base, '.timeindex')}`);
     expect(entriesOf(index, 8, (at) => [index.readUInt32BE(at), index.readUInt32BE(at + 4)])).toEqual(offsets);
-    expect(entriesOf(timeIndex, 12, (at) => [Number(timeIndex.readBigInt64BE(at)), timeIndex.readUInt32BE(at + 8)])).toEqual(times);
+    expect(
+      entriesOf(timeIndex, 12, (at) => [Number(timeIndex.readBigInt64BE(at)), timeIndex.readUInt32BE(at + 8)]),
+    ).toEqual(times);
   }
 }
 

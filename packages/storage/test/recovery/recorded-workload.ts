@@ -34,7 +34,13 @@ export interface Workload {
 }
 
 export type WorkStep =
-  | { readonly do: 'append'; readonly count: number; readonly bump?: boolean; readonly idempotent?: boolean; readonly keys?: number }
+  | {
+      readonly do: 'append';
+      readonly count: number;
+      readonly bump?: boolean;
+      readonly idempotent?: boolean;
+      readonly keys?: number;
+    }
   | { readonly do: 'sync' | 'checkpoint' | 'compact' }
   | { readonly do: 'truncate' | 'delete' | 'reset'; readonly to: number }
   | { readonly do: 'retain'; readonly bytes: number };
@@ -153,7 +159,9 @@ export class Recorder {
       values: records.map((record) => record.value),
       timestampsMs: records.map((record) => record.timestampMs),
       ...(step.keys === undefined ? {} : { keys: records.map((_, index) => `key ${index % (step.keys ?? 1)}`) }),
-      ...(step.idempotent === true ? { producer: { id: producerId, epoch: this.#producerEpoch, sequence: this.#sequence } } : {}),
+      ...(step.idempotent === true
+        ? { producer: { id: producerId, epoch: this.#producerEpoch, sequence: this.#sequence } }
+        : {}),
     };
     if (step.idempotent === true) this.#sequence += step.count;
     return { bytes: batchOf(batch), records };
@@ -166,7 +174,12 @@ export class Recorder {
 
   #expectNow(may: readonly WorkRecord[]): void {
     const must = this.#synced();
-    this.#expect(must, may, [this.startOffset], must.length === 0 ? [this.startOffset, this.partition.log.syncedEndOffset] : []);
+    this.#expect(
+      must,
+      may,
+      [this.startOffset],
+      must.length === 0 ? [this.startOffset, this.partition.log.syncedEndOffset] : [],
+    );
   }
 
   /** The start offset is moving to somewhere up to `to`; what it waits for to be synced may be acknowledged by then. */
