@@ -2,11 +2,28 @@
  * The controller: owns the cluster's metadata and answers for it.
  *
  * A thin shell around the state machine of `controller-machine.ts`: it draws ids, keeps time, and tells subscribers.
- * Every method resolves when what it says is committed, that is, on this single voter's disk. Subscribers have seen the
- * image before the reply of the change is released, so a client that created a topic can use it at once.
+ * Every method resolves when what it says is committed: on this single voter's disk, or on a majority of the quorum.
+ * Subscribers have seen the image before the reply of the change is released, so a client that created a topic can use
+ * it at once.
+ *
+ *     alone       log -> state machine -> image                                   always active
+ *     in a quorum Raft log -> image, on every node;  state machine on the leader  active, or refuses: NOT_CONTROLLER
  */
-import { type Environment, errorMessage, MillraceError, type Timer, topicIdFromBytes } from '@millrace/base';
+import {
+  assert,
+  completion,
+  type Environment,
+  errorMessage,
+  MillraceError,
+  noMetrics,
+  topicIdFromBytes,
+  type Timer,
+} from '@millrace/base';
 import type {
+  AlterPartitionReassignmentsRequest,
+  AlterPartitionReassignmentsResponse,
+  AlterPartitionRequest,
+  AlterPartitionResponse,
   CreatePartitionsRequest,
   CreatePartitionsResponse,
   CreateTopicsRequest,
@@ -18,42 +35,55 @@ import type {
   DescribeConfigsResponse,
   DescribeTopicPartitionsRequest,
   DescribeTopicPartitionsResponse,
+  ElectLeadersRequest,
+  ElectLeadersResponse,
   IncrementalAlterConfigsRequest,
   IncrementalAlterConfigsResponse,
+  ListPartitionReassignmentsRequest,
+  ListPartitionReassignmentsResponse,
 } from '@millrace/protocol';
-import { SnapshotStore, StateMachineHost } from '@millrace/state-machine';
-import { BrokerSessions } from './broker-sessions.js';
-import {
-  type ControllerCommand,
-  controllerMachine,
-  type ControllerReplies,
-  type ControllerReply,
-} from './controller-machine.js';
+import type { Leadership, RaftRole } from '@millrace/raft';
+import { SnapshotStore } from '@millrace/state-machine';
+import { ActiveController, type ControllerHostOptions } from './active-controller.js';
+import { type ControllerCommand, controllerMachine, type ControllerReplies } from './controller-machine.js';
+import { ControllerMetrics } from './controller-metrics.js';
 import type { ControllerSettingValues } from './controller-settings.js';
 import type { AllocateProducerIdsRequest, ProducerIdBlock } from './decisions/allocate-producer-ids.js';
+import { type BalancedPartition, balancePlan, type BalancePlanOptions } from './decisions/balance-plan.js';
 import type { BrokerHeartbeatReply, BrokerHeartbeatRequest } from './decisions/broker-heartbeat.js';
 import type { RegisterBrokerReply, RegisterBrokerRequest } from './decisions/register-broker.js';
 import type { NodeDefaults } from './image/effective-topic-config.js';
 import { type MetadataDelta, metadataDelta } from './image/metadata-delta.js';
 import { MetadataImage } from './image/metadata-image.js';
-import type { MetadataRecord } from './image/metadata-record.js';
 import { MetadataLog, type MetadataPartitionLog } from './metadata-log.js';
 import { metadataSnapshotCodec } from './metadata-snapshot-codec.js';
 import { describeCluster } from './queries/describe-cluster.js';
 import { describeConfigs } from './queries/describe-configs.js';
 import { describeTopicPartitions } from './queries/describe-topic-partitions.js';
+import { listReassignments } from './queries/list-reassignments.js';
+import { MetadataQuorum } from './quorum/metadata-quorum.js';
+import type { RaftPartitionLog } from './quorum/metadata-raft-storage.js';
+import { NotControllerError } from './quorum/not-controller-error.js';
+import { quorumRaftSettings, type QuorumOptions, type VoterAddress } from './quorum/quorum-options.js';
+import { QuorumStateFile } from './quorum/quorum-state-file.js';
+import { RaftMetadataLog } from './quorum/raft-metadata-log.js';
 
-export type ControllerEnvironment = Pick<Environment, 'clock' | 'files' | 'logger' | 'random'>;
+export type ControllerEnvironment = Pick<Environment, 'clock' | 'files' | 'logger' | 'random'> &
+  Partial<Pick<Environment, 'metrics'>>;
 
 export interface ControllerOptions {
   /** Of `metadataTopic`. Stays the caller's: closed by it, after the controller. */
-  readonly log: MetadataPartitionLog & { readonly directory: string };
+  readonly log: MetadataPartitionLog & RaftPartitionLog;
   readonly nodeId: number;
   readonly settings: ControllerSettingValues;
   /** What the node's configuration says of topic settings. */
   readonly nodeDefaults: NodeDefaults;
   /** Opening fails with `INCONSISTENT_CLUSTER_ID` when the metadata belongs to another; else a new cluster takes it. */
   readonly clusterId?: string;
+  /** Left out: this node is the only voter, and needs nobody. */
+  readonly quorum?: Omit<QuorumOptions, 'log'>;
+  /** In a quorum: nothing works any more, because the disk failed, or this node is not who it says. Stop the node. */
+  readonly onFailed?: (error: unknown) => void;
   /** Commands that may wait for their commit. */
   readonly maxPendingCommands?: number;
   /** Records between two snapshots. */
@@ -63,30 +93,40 @@ export interface ControllerOptions {
 /** Called with each image after a change; the first time, at once, with what differs from nothing. */
 export type MetadataListener = (image: MetadataImage, delta: MetadataDelta) => void;
 
-type Host = StateMachineHost<MetadataImage, ControllerCommand, MetadataRecord, ControllerReply>;
-
 const defaultMaxPendingCommands = 1000;
 /** Less than half a second of replay. */
 const defaultSnapshotEveryRecords = 20_000;
+/** While a cluster is being formed. */
+const formationCheckMs = 50;
 
 export class Controller {
   readonly #environment: ControllerEnvironment;
+  readonly #options: ControllerOptions;
   readonly #nodeId: number;
   readonly #settings: ControllerSettingValues;
   readonly #nodeDefaults: NodeDefaults;
-  readonly #sessions: BrokerSessions;
   readonly #listeners = new Set<MetadataListener>();
+  readonly #formed = completion<string>();
   /** What the listeners have seen. Moved by `#publish`. */
   #image: MetadataImage = MetadataImage.empty;
-  #host: Host | undefined;
-  #sessionTimer: Timer | undefined;
+  /** Set for as long as this node decides. */
+  #active: ActiveController | undefined;
+  #quorum: MetadataQuorum | undefined;
+  /** Ends of terms that were not waited for yet. */
+  #closing: Promise<unknown> = Promise.resolve();
+  #formationTimer: Timer | undefined;
+  #failure: unknown;
   #isClosed = false;
 
-  /** Replays the metadata log, and forms the cluster when the log is empty. */
+  /**
+   * Alone: replays the metadata log, and forms the cluster when the log is empty. In a quorum: reads the disk and takes part;
+   * see {@link formed}.
+   */
   static async open(environment: ControllerEnvironment, options: ControllerOptions): Promise<Controller> {
     const controller = new Controller(environment, options);
     try {
-      await controller.#start(options);
+      if (options.quorum === undefined) await controller.#startAlone();
+      else await controller.#startQuorum(options.quorum);
     } catch (error) {
       await controller.close();
       throw error;
@@ -96,11 +136,17 @@ export class Controller {
 
   private constructor(environment: ControllerEnvironment, options: ControllerOptions) {
     this.#environment = environment;
+    this.#options = options;
     this.#nodeId = options.nodeId;
     this.#settings = options.settings;
     this.#nodeDefaults = options.nodeDefaults;
-    const nowMs = environment.clock.monotonicMs();
-    this.#sessions = new BrokerSessions(options.settings['broker.session.timeout.ms'], nowMs);
+    // Whoever waits for it hears of a failure; nobody has to.
+    this.#formed.promise.catch(() => undefined);
+    new ControllerMetrics(environment.metrics ?? noMetrics).observe({
+      image: () => this.#image,
+      isActive: () => this.isActive,
+      raft: () => this.#quorum?.driver,
+    });
   }
 
   /** The newest committed image. */
@@ -113,13 +159,38 @@ export class Controller {
     return this.#image.position - 1;
   }
 
-  /** With one voter, this node. */
+  /** Alone, this node; in a quorum its leader, -1 when that is not known. */
   get controllerId(): number {
-    return this.#nodeId;
+    return this.#quorum === undefined ? this.#nodeId : (this.#quorum.leadership.leader?.id ?? -1);
   }
 
+  /** Where to reach the node that leads; undefined when it is not known, or is this node. */
+  get leaderAddress(): VoterAddress | undefined {
+    const leaderId = this.controllerId;
+    if (leaderId === this.#nodeId) return undefined;
+    return this.#options.quorum?.voters.find(({ id }) => id === leaderId);
+  }
+
+  /** Whether this node decides, and is ready to. */
+  get isActive(): boolean {
+    return this.#active?.isOpen === true;
+  }
+
+  get role(): RaftRole {
+    return this.#quorum?.leadership.role ?? 'leader';
+  }
+
+  /** Empty until the cluster has one and this node knows it. */
   get clusterId(): string {
-    return this.#image.clusterId ?? '';
+    return this.#image.clusterId ?? this.#quorum?.clusterId ?? '';
+  }
+
+  /**
+   * The cluster's id, as soon as there is a cluster and this node has read of it. Rejects when the controller is closed or
+   * has failed.
+   */
+  get formed(): Promise<string> {
+    return this.#formed.promise;
   }
 
   /** Returns how to end it. */
@@ -131,20 +202,75 @@ export class Controller {
     };
   }
 
-  async registerBroker(request: RegisterBrokerRequest): Promise<RegisterBrokerReply> {
+  /** `source`: whether the broker is the one of this very process, or one that came over the network. */
+  async registerBroker(
+    request: RegisterBrokerRequest,
+    source: 'local' | 'remote' = 'local',
+  ): Promise<RegisterBrokerReply> {
     const { nodeId } = request;
-    const nowMs = this.#environment.clock.monotonicMs();
-    // A second process with this node's own id cannot be alive: it would hold the lock on the data directory.
-    const isHeard = nodeId !== this.#nodeId && this.#sessions.isHeard(nodeId, nowMs);
+    const active = this.#requireActive();
+    this.#requireVotersDirectory(request);
+    const isSelf = nodeId === this.#nodeId;
+    // A second process with this node's id is not this process: that one is alive. Its own earlier registrations are not.
+    const isHeard = isSelf ? source === 'remote' : active.sessions.isHeard(nodeId, this.#nowMs);
+    if (isSelf && source === 'remote') {
+      throw new MillraceError(
+        'DUPLICATE_BROKER_REGISTRATION',
+        `Node ${nodeId} is the controller that was asked, and it is alive. Give one of the two another node id.`,
+      );
+    }
     const reply = await this.#submit({ kind: 'register-broker', request, isHeard });
-    this.#sessions.touch(nodeId, this.#environment.clock.monotonicMs());
+    active.sessions.begin(nodeId, this.#nowMs);
     return reply;
   }
 
   async heartbeat(request: BrokerHeartbeatRequest): Promise<BrokerHeartbeatReply> {
+    const { nodeId, brokerEpoch, metadataOffset } = request;
+    const { sessions } = this.#requireActive();
+    // When it was heard is when it came in, not when a slow disk let it be answered.
+    if (this.#image.brokers.get(nodeId)?.brokerEpoch === brokerEpoch) {
+      sessions.touch(nodeId, this.#nowMs, metadataOffset);
+    }
     const reply = await this.#submit({ kind: 'broker-heartbeat', request });
-    this.#sessions.touch(request.nodeId, this.#environment.clock.monotonicMs());
-    return reply;
+    sessions.touch(nodeId, this.#nowMs, metadataOffset);
+    if (!reply.shouldShutdown) return reply;
+    const others = [...this.#image.brokers.values()].filter(
+      (broker) => broker.state === 'active' && broker.nodeId !== nodeId,
+    );
+    const now = { metadataOffset: this.metadataOffset, ms: this.#nowMs, others: others.map((other) => other.nodeId) };
+    return { ...reply, shouldShutdown: sessions.mayStop(nodeId, now) };
+  }
+
+  /** Forgets a broker that is fenced and holds no replica. */
+  async unregisterBroker(nodeId: number): Promise<void> {
+    const { sessions } = this.#requireActive();
+    await this.#submit({ kind: 'unregister-broker', nodeId });
+    sessions.forget(nodeId);
+  }
+
+  alterPartition(request: AlterPartitionRequest): Promise<AlterPartitionResponse> {
+    return this.#submit({ kind: 'alter-partition', request });
+  }
+
+  electLeaders(request: ElectLeadersRequest): Promise<ElectLeadersResponse> {
+    return this.#inTime(request.timeoutMs, this.#submit({ kind: 'elect-leaders', request }));
+  }
+
+  alterPartitionReassignments(
+    request: AlterPartitionReassignmentsRequest,
+  ): Promise<AlterPartitionReassignmentsResponse> {
+    return this.#inTime(request.timeoutMs, this.#submit({ kind: 'reassign-partitions', request }));
+  }
+
+  async listPartitionReassignments(
+    request: ListPartitionReassignmentsRequest,
+  ): Promise<ListPartitionReassignmentsResponse> {
+    return listReassignments(await this.#read(), request);
+  }
+
+  /** Where partitions would go for racks, hosts and brokers to hold equal shares. Changes nothing: see reassignments. */
+  async planBalance(options: BalancePlanOptions): Promise<readonly BalancedPartition[]> {
+    return balancePlan(await this.#read(), options);
   }
 
   createTopics(request: CreateTopicsRequest): Promise<CreateTopicsResponse> {
@@ -182,55 +308,231 @@ export class Controller {
   }
 
   async describeCluster(): Promise<DescribeClusterResponse> {
-    return describeCluster(await this.#read(), this.#nodeId);
+    return describeCluster(await this.#read(), this.controllerId);
   }
 
   /** Writes a snapshot of the metadata, so that the next start replays nothing. */
   snapshot(): Promise<void> {
-    return this.#host?.snapshot() ?? Promise.resolve();
+    if (this.#quorum !== undefined) return this.#quorum.follower.snapshot();
+    return this.#active?.snapshot() ?? Promise.resolve();
+  }
+
+  /** Makes a node that follows a voter, or takes a voter's vote away. Only on the leader; `NOT_CONTROLLER` elsewhere. */
+  async removeVoter(voter: { readonly id: number; readonly directoryId: string }): Promise<void> {
+    this.#requireActive();
+    await this.#quorum?.driver?.removeVoter(voter);
+  }
+
+  /** Hands the leadership of the quorum to another voter, if this node has it: before it stops. */
+  async resign(timeoutMs: number): Promise<void> {
+    const driver = this.#quorum?.driver;
+    if (driver?.leadership.role !== 'leader' || driver.membership.voters.length < 2) return;
+    await this.#inTime(timeoutMs, driver.transferLeadership());
   }
 
   /** Rejects what waits. The log stays open. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#sessionTimer?.cancel();
+    this.#formationTimer?.cancel();
     this.#listeners.clear();
-    await this.#host?.close();
+    this.#formed.reject(this.#unavailable());
+    const active = this.#active?.close();
+    // What the host waits for is rejected by the quorum's end.
+    await this.#quorum?.close();
+    await Promise.allSettled([active, this.#closing]);
   }
 
-  async #start(options: ControllerOptions): Promise<void> {
-    const { clock, logger, random } = this.#environment;
-    this.#host = await StateMachineHost.open({
-      name: 'controller',
-      machine: controllerMachine({ settings: this.#settings, nodeDefaults: this.#nodeDefaults }),
-      log: new MetadataLog(options.log, clock),
-      environment: { clock, logger },
-      maxPending: options.maxPendingCommands ?? defaultMaxPendingCommands,
-      loadingCode: 'NOT_CONTROLLER',
+  async #startAlone(): Promise<void> {
+    const { log } = this.#options;
+    if (new QuorumStateFile(this.#environment.files, log.directory).exists()) {
+      throw new MillraceError(
+        'INVALID_CONFIG',
+        `The metadata in ${log.directory} is that of a quorum of several voters. Alone this node would go its own way: ` +
+          'start it with the same voters as before.',
+      );
+    }
+    this.#active = this.#newActive({
+      log: new MetadataLog(log, this.#environment.clock),
       onCommitted: (image) => {
         this.#publish(image);
       },
       snapshots: {
-        store: new SnapshotStore({ environment: this.#environment, directory: options.log.directory }),
+        store: new SnapshotStore({ environment: this.#environment, directory: log.directory }),
         codec: metadataSnapshotCodec,
-        everyEntries: options.snapshotEveryRecords ?? defaultSnapshotEveryRecords,
+        everyEntries: this.#snapshotEveryRecords,
       },
     });
-    const clusterId = options.clusterId ?? topicIdFromBytes(random.stream('cluster id').bytes(16));
-    await this.#submit({ kind: 'form-cluster', clusterId, isExpected: options.clusterId !== undefined });
-    this.#watchSessions();
+    await this.#active.open(this.#formation());
+  }
+
+  async #startQuorum(options: Omit<QuorumOptions, 'log'>): Promise<void> {
+    const { log, clusterId } = this.#options;
+    assert(options.voters.length > 0, 'a quorum has voters');
+    this.#quorum = new MetadataQuorum({
+      ...options,
+      raft: {
+        electionTimeoutMs: this.#settings['controller.quorum.election.timeout.ms'],
+        heartbeatIntervalMs: this.#settings['controller.quorum.heartbeat.interval.ms'],
+        ...options.raft,
+      },
+      log,
+      environment: this.#environment,
+      nodeId: this.#nodeId,
+      clusterId,
+      snapshotEveryRecords: this.#snapshotEveryRecords,
+      onImage: (image) => {
+        this.#publish(image);
+      },
+      onLeadership: (leadership) => {
+        this.#onLeadership(leadership);
+      },
+      onFailed: (error) => {
+        this.#onFailed(error);
+      },
+    });
+    await this.#quorum.open();
+  }
+
+  #onLeadership({ role, term }: Leadership): void {
+    this.#formationTimer?.cancel();
+    if (this.#active !== undefined) {
+      this.#closing = Promise.allSettled([this.#closing, this.#active.close()]);
+      this.#active = undefined;
+    }
+    if (role === 'leader' && !this.#isClosed) this.#lead(term);
+  }
+
+  #lead(term: number): void {
+    const quorum = this.#quorum;
+    if (quorum?.leadership.term !== term || quorum.leadership.role !== 'leader') return;
+    const { driver } = quorum;
+    // What a new cluster acknowledges must not rest on the first of its voters alone.
+    const isWaiting = this.#image.clusterId === undefined && quorum.membership.voters.length < quorum.majority;
+    if (driver === undefined || isWaiting) {
+      this.#formationTimer = this.#environment.clock.schedule(formationCheckMs, () => {
+        this.#lead(term);
+      });
+      return;
+    }
+    const log = new RaftMetadataLog({
+      driver,
+      maxEntryBytes: this.#options.quorum?.raft?.maxEntryBytes ?? quorumRaftSettings.maxEntryBytes,
+      followed: () => quorum.follower.position,
+      lostReason: (cause) => this.#notController(cause),
+    });
+    const { follower } = quorum;
+    const active = this.#newActive({ log, base: () => ({ state: follower.image, position: follower.position }) });
+    this.#active = active;
+    active.open(this.#formation()).catch((error: unknown) => {
+      if (this.#active !== active || this.#isClosed) return;
+      this.#environment.logger.error('This node leads the quorum and cannot act as the controller', {
+        term,
+        reason: errorMessage(error),
+      });
+      // Another node may be able to.
+      driver.transferLeadership().catch((failure: unknown) => {
+        this.#onFailed(failure);
+      });
+    });
+  }
+
+  #onFailed(error: unknown): void {
+    this.#failure = error;
+    const { logger } = this.#environment;
+    logger.error('This node can take no part in the quorum any more', { reason: errorMessage(error) });
+    this.#formed.reject(error);
+    this.#onLeadership({ role: 'observer', term: 0, leader: undefined });
+    this.#options.onFailed?.(error);
+  }
+
+  #newActive(host: Pick<ControllerHostOptions, 'log' | 'onCommitted' | 'snapshots' | 'base'>): ActiveController {
+    const { clock, logger } = this.#environment;
+    return new ActiveController({
+      host: {
+        ...host,
+        name: 'controller',
+        machine: controllerMachine({ settings: this.#settings, nodeDefaults: this.#nodeDefaults }),
+        environment: { clock, logger },
+        maxPending: this.#options.maxPendingCommands ?? defaultMaxPendingCommands,
+        loadingCode: 'NOT_CONTROLLER',
+      },
+      clock,
+      logger,
+      settings: this.#settings,
+      nodeId: this.#nodeId,
+      image: () => this.#image,
+    });
+  }
+
+  #formation(): { clusterId: string; isExpected: boolean } {
+    const { clusterId } = this.#options;
+    const drawn = (): string => topicIdFromBytes(this.#environment.random.stream('cluster id').bytes(16));
+    return { clusterId: clusterId ?? drawn(), isExpected: clusterId !== undefined };
+  }
+
+  get #snapshotEveryRecords(): number {
+    return this.#options.snapshotEveryRecords ?? defaultSnapshotEveryRecords;
+  }
+
+  get #nowMs(): number {
+    return this.#environment.clock.monotonicMs();
+  }
+
+  /** A voter that comes back with another directory has lost what it promised: it is somebody else under the same id. */
+  #requireVotersDirectory({ nodeId, directoryId }: RegisterBrokerRequest): void {
+    const voter = this.#quorum?.membership.voters.find(({ id }) => id === nodeId);
+    if (voter === undefined || voter.directoryId === directoryId) return;
+    throw new MillraceError(
+      'INVALID_VOTER_KEY',
+      `Node ${nodeId} votes in the controller quorum with directory ${voter.directoryId}, and came with ${directoryId}: ` +
+        'its disk was emptied or swapped. Remove the old voter before the node joins again.',
+    );
   }
 
   #submit<Kind extends ControllerCommand['kind']>(
     command: Extract<ControllerCommand, { kind: Kind }>,
   ): Promise<ControllerReplies[Kind]> {
-    if (this.#host === undefined || this.#isClosed) return Promise.reject(closed());
-    // The machine answers each kind of command with its kind of reply: see ControllerReplies.
-    return this.#host.submit(command) as Promise<ControllerReplies[Kind]>;
+    const active = this.#active;
+    return active?.isOpen === true && !this.#isClosed ? active.submit(command) : Promise.reject(this.#unavailable());
   }
 
   #read(): Promise<MetadataImage> {
-    return this.#host?.read() ?? Promise.reject(closed());
+    const active = this.#active;
+    return active?.isOpen === true && !this.#isClosed ? active.read() : Promise.reject(this.#unavailable());
+  }
+
+  #requireActive(): ActiveController {
+    if (this.#active?.isOpen !== true || this.#isClosed) throw this.#unavailable();
+    return this.#active;
+  }
+
+  #unavailable(): MillraceError {
+    if (this.#isClosed) return closed();
+    if (this.#failure === undefined) return this.#notController(undefined);
+    return new MillraceError(
+      'KAFKA_STORAGE_ERROR',
+      `This node can take no part in the quorum: ${errorMessage(this.#failure)}`,
+      { cause: this.#failure },
+    );
+  }
+
+  #notController(cause: unknown): MillraceError {
+    if (this.#isClosed) return closed();
+    const leaderId = this.controllerId;
+    const address = this.leaderAddress;
+    const where = address === undefined ? '' : ` at ${address.host}:${address.port}`;
+    const who =
+      leaderId === -1
+        ? 'which one is, is not known'
+        : leaderId === this.#nodeId
+          ? 'it is about to be'
+          : `node ${leaderId}${where} is`;
+    const outcome = cause === undefined ? '' : ' What was asked before may be done or not.';
+    return new NotControllerError(
+      `Node ${this.#nodeId} is not the active controller; ${who}.${outcome}`,
+      leaderId,
+      cause,
+    );
   }
 
   /** Stops waiting after the time that the client gave; the change may still be committed later. */
@@ -254,6 +556,7 @@ export class Controller {
   #publish(image: MetadataImage): void {
     const delta = metadataDelta(this.#image, image);
     this.#image = image;
+    if (image.clusterId !== undefined) this.#formed.resolve(image.clusterId);
     for (const listener of this.#listeners) this.#notify(listener, delta);
   }
 
@@ -278,26 +581,6 @@ export class Controller {
       do topicId = topicIdFromBytes(stream.bytes(16));
       while (topicId.startsWith('-'));
       return topicId;
-    });
-  }
-
-  #watchSessions(): void {
-    const { clock, logger } = this.#environment;
-    if (this.#isClosed) return;
-    const checkMs = Math.max(1, Math.floor(this.#settings['broker.session.timeout.ms'] / 4));
-    this.#sessionTimer = clock.schedule(checkMs, () => {
-      const nowMs = clock.monotonicMs();
-      for (const { nodeId, brokerEpoch, state } of this.#image.brokers.values()) {
-        // The broker of this very process is alive as long as this code runs.
-        if (state === 'fenced' || nodeId === this.#nodeId || !this.#sessions.isExpired(nodeId, nowMs)) continue;
-        this.#submit({ kind: 'fence-broker', nodeId, brokerEpoch }).catch((error: unknown) => {
-          logger.warn('A silent broker could not be fenced; it will be tried again', {
-            nodeId,
-            reason: errorMessage(error),
-          });
-        });
-      }
-      this.#watchSessions();
     });
   }
 }

@@ -3,5 +3,9 @@ export { controllerSettings, type ControllerSettingValues } from './controller-s
 export type { AllocateProducerIdsRequest, ProducerIdBlock } from './decisions/allocate-producer-ids.js';
 export type { BrokerHeartbeatReply, BrokerHeartbeatRequest } from './decisions/broker-heartbeat.js';
 export type { RegisterBrokerReply, RegisterBrokerRequest } from './decisions/register-broker.js';
+export type { BalancedPartition, BalancePlanOptions } from './decisions/balance-plan.js';
 export type { MetadataPartitionLog } from './metadata-log.js';
 export { metadataTopic } from './metadata-topic.js';
+export type { RaftPartitionLog } from './quorum/metadata-raft-storage.js';
+export { NotControllerError } from './quorum/not-controller-error.js';
+export type { QuorumOptions, VoterAddress } from './quorum/quorum-options.js';

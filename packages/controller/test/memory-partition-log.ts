@@ -66,6 +66,15 @@ export class MemoryPartitionLog {
     return Promise.resolve();
   }
 
+  /** Only a replica of several cuts its log. */
+  truncateTo(): Promise<void> {
+    return Promise.reject(new Error('a single voter never truncates'));
+  }
+
+  resetTo(): Promise<void> {
+    return Promise.reject(new Error('a single voter never resets'));
+  }
+
   /** As a log that the controller takes; the type says when the two have come apart. */
   asLog(): ControllerOptions['log'] {
     return this;

@@ -88,9 +88,16 @@ export class StateMachineHost<State, Command, Entry, Reply> {
   static async open<State, Command, Entry, Reply>(
     options: StateMachineHostOptions<State, Command, Entry, Reply>,
   ): Promise<StateMachineHost<State, Command, Entry, Reply>> {
-    const host = new StateMachineHost(options);
+    const host = StateMachineHost.create(options);
     await host.rebuild();
     return host;
+  }
+
+  /** Not open yet: `rebuild` opens it. For owners who may have to close it before it is. */
+  static create<State, Command, Entry, Reply>(
+    options: StateMachineHostOptions<State, Command, Entry, Reply>,
+  ): StateMachineHost<State, Command, Entry, Reply> {
+    return new StateMachineHost(options);
   }
 
   private constructor(options: StateMachineHostOptions<State, Command, Entry, Reply>) {
@@ -152,7 +159,7 @@ export class StateMachineHost<State, Command, Entry, Reply> {
   /** A state that holds at least all that was committed anywhere when this was called. */
   async read(): Promise<State> {
     const unavailable = this.#unavailable();
-    if (unavailable !== undefined) throw unavailable;
+    if (unavailable !== undefined) return rejected(unavailable);
     const generation = this.#generation;
     this.#readsPending += 1;
     try {
