@@ -78,7 +78,7 @@ export class LogSyncer {
   async #syncAll(): Promise<void> {
     const state = this.#state;
     // Those that are dirty now were created before the directory is synced; later ones are for the next run.
-    const dirty = state.segments.filter((segment) => segment.isDirty);
+    const dirty = dirtySegments(state.segments);
     const endBefore = state.endOffset;
     await this.#syncNewNames();
     await this.#epochSaver.save();
@@ -125,4 +125,15 @@ export class LogSyncer {
       throw this.#state.failed(error);
     }
   }
+}
+
+/** Oldest first. Before the active segment and one that is dirty there may be dirty ones, before a clean one not. */
+function dirtySegments(segments: readonly Segment[]): Segment[] {
+  const dirty: Segment[] = [];
+  for (let index = segments.length - 1; index >= 0; index--) {
+    const segment = segments[index];
+    if (segment?.isDirty === true) dirty.unshift(segment);
+    else if (index < segments.length - 1) break;
+  }
+  return dirty;
 }
