@@ -56,7 +56,8 @@ export function onSnapshot(state: RaftState, role: FollowerRole, message: Snapsh
     accept(state, { ...message, previousPosition: 0 }, state.syncedCommit);
     return;
   }
-  if (offset === 0 && role.receiving?.position !== position) role.receiving = { position, nextOffset: 0 };
+  if (offset === 0 && role.receiving?.position !== position)
+    role.receiving = { position, nextOffset: 0, whole: undefined };
   const receiving = role.receiving?.position === position ? role.receiving : undefined;
   if (receiving === undefined || offset !== receiving.nextOffset || offset + chunk.length > sizeBytes) {
     answerSnapshot(state, message, receiving?.nextOffset ?? 0);
@@ -68,9 +69,21 @@ export function onSnapshot(state: RaftState, role: FollowerRole, message: Snapsh
     answerSnapshot(state, message, receiving.nextOffset);
     return;
   }
+  receiving.whole = { message, token: state.durability.token };
+}
+
+/**
+ * The disk has caught up. A snapshot takes the place of the log only when all its bytes are on disk: there is no moment in
+ * which a crash leaves neither.
+ */
+export function onFollowerSynced(state: RaftState, role: FollowerRole): void {
+  const whole = role.receiving?.whole;
+  if (whole === undefined || whole.token > state.durability.syncedToken) return;
   role.receiving = undefined;
-  state.installSnapshot(snapshot);
-  accept(state, { ...message, previousPosition: 0 }, position);
+  const { message } = whole;
+  if (message.snapshot.position <= state.commit) return;
+  state.installSnapshot(message.snapshot);
+  accept(state, { ...message, previousPosition: 0 }, message.snapshot.position);
 }
 
 /** The sender is of an earlier term: it learns of this one and steps down. */

@@ -8,8 +8,8 @@ import { continueAddition, finishChange } from './membership-change.js';
 import type { Progress } from './progress.js';
 import type { RaftState } from './raft-state.js';
 import type { LeaderRole } from './role.js';
-import { broadcastHeartbeat, sendAppend } from './send-append.js';
-import { onSnapshotAnswer } from './send-snapshot.js';
+import { broadcastHeartbeat, sendCommit } from './send-append.js';
+import { beginSnapshot, onSnapshotAnswer } from './send-snapshot.js';
 import { becomeFollower, notLeader } from './step-down.js';
 
 /** An observer that was silent for so many election timeouts is no longer sent the log. */
@@ -30,9 +30,9 @@ export function propose(state: RaftState, leader: LeaderRole, id: number, record
 export function onAppendAnswer(state: RaftState, leader: LeaderRole, message: AppendAnswer): void {
   const progress = noteAnswer(state, leader, message);
   if (progress === undefined) return;
-  if (message.isAccepted) onAccepted(state, progress, message.matched);
+  if (message.isAccepted) onAccepted(state, leader, progress, message.matched);
   else onRefused(state, progress, message);
-  sendAppend(state, leader, progress);
+  sendCommit(state, leader, progress);
 }
 
 export function onLeaderSnapshotAnswer(state: RaftState, leader: LeaderRole, message: SnapshotAnswer): void {
@@ -86,7 +86,7 @@ function noteAnswer(
   return progress;
 }
 
-function onAccepted(state: RaftState, progress: Progress, matched: number): void {
+function onAccepted(state: RaftState, leader: LeaderRole, progress: Progress, matched: number): void {
   if (matched > state.log.end) return;
   progress.acknowledged(matched);
   switch (progress.state) {
@@ -97,6 +97,8 @@ function onAccepted(state: RaftState, progress: Progress, matched: number): void
       break;
     case 'snapshot':
       if (progress.matched >= state.log.start) progress.becomeReplicate();
+      // The log was cut after the snapshot that was sent: a newer one is needed.
+      else if (progress.matched >= (progress.transfer?.snapshot.position ?? 0)) beginSnapshot(state, leader, progress);
       break;
     case 'replicate':
       break;

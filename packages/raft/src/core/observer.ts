@@ -57,7 +57,7 @@ export function onFollow(state: RaftState, message: FollowMessage): void {
 
 /** Asks the named leader soon, not at once: two replicas that name each other would keep it busy. */
 export function onFollowAnswer(state: RaftState, role: FollowerRole, message: FollowAnswer): void {
-  if (state.isVoter || role.leader !== undefined || message.leader === null || state.isSelf(message.leader)) return;
+  if (state.isElectable || role.leader !== undefined || message.leader === null || state.isSelf(message.leader)) return;
   role.hint = message.leader;
   role.deadlineMs = Math.min(role.deadlineMs, state.nowMs + state.settings.heartbeatIntervalMs);
 }

@@ -36,6 +36,8 @@ export class Progress {
   heardMs: number;
   /** The latest round that it answered. */
   answeredRound = 0;
+  /** The commit that it was last told of. */
+  commitSent = 0;
   /** In state probe: whether the probe at `next` is on its way; repeated at the next heartbeat. */
   isProbing = false;
   transfer: Transfer | undefined;

@@ -1,7 +1,7 @@
 /**
  * One replica of the Raft log, without I/O: an event goes in, effects come out as data. No clock, no randomness, no promise.
  *
- *     observer     no voter according to its log; follows the log, and asks for it
+ *     observer     no voter; follows the log, and asks for it
  *     follower     a voter that follows a leader or waits for one
  *     prospective  asks whether it would be elected (pre-vote)
  *     candidate    asks for votes in a new term
@@ -10,7 +10,7 @@
  * Transitions and their triggers:
  *
  *     observer    -> follower      the latest membership in its log has it
- *     follower    -> observer      the latest membership in its log does not have it
+ *     follower    -> observer      the latest membership in its log does not have it, and is committed
  *     follower    -> prospective   no leader heard for an election timeout
  *     follower    -> candidate     the leader tells it to campaign (transfer)
  *     prospective -> candidate     a majority would vote for it
@@ -33,7 +33,7 @@ import { isSameReplica } from '../replica.js';
 import type { RaftEffects } from './effects.js';
 import { becomeCandidate, campaign, isLoyal, onCandidateSynced, onVote, onVoteAnswer, refuseVote } from './election.js';
 import type { Moment, RaftEvent } from './events.js';
-import { onAppend, onSnapshot, refuseOldLeader } from './follow-leader.js';
+import { onAppend, onFollowerSynced, onSnapshot, refuseOldLeader } from './follow-leader.js';
 import { onAppendAnswer, onLeaderSnapshotAnswer, onLeaderTick, propose, settle } from './leader.js';
 import { requestTransfer } from './leadership-transfer.js';
 import { requestAddition, requestRemoval } from './membership-change.js';
@@ -63,7 +63,7 @@ export class RaftCore {
     const { role, term, self } = this.#state;
     switch (role.kind) {
       case 'follower':
-        return { role: this.#state.isVoter ? 'follower' : 'observer', term, leader: role.leader };
+        return { role: this.#state.isElectable ? 'follower' : 'observer', term, leader: role.leader };
       case 'leader':
         return { role: 'leader', term, leader: self };
       case 'prospective':
@@ -98,6 +98,7 @@ export class RaftCore {
       case 'synced':
         state.durability.synced(event.token);
         if (role.kind === 'candidate') onCandidateSynced(state, role);
+        else if (role.kind === 'follower') onFollowerSynced(state, role);
         break;
       case 'flush':
         if (role.kind === 'leader' && role.isUnflushed) broadcast(state, role);
@@ -149,7 +150,7 @@ export class RaftCore {
       return;
     }
     if (state.nowMs < role.deadlineMs) return;
-    if (state.isVoter) {
+    if (state.isElectable) {
       if (role.kind !== 'follower') askAsProspective(state);
       campaign(state);
     } else if (role.kind === 'follower') askAgain(state, role);
@@ -232,7 +233,7 @@ export class RaftCore {
         if (role.kind === 'follower') onFollowAnswer(state, role, message);
         break;
       case 'campaign':
-        if (role.kind === 'follower' && state.isVoter) becomeCandidate(state, true);
+        if (role.kind === 'follower' && state.isElectable) becomeCandidate(state, true);
         break;
     }
   }

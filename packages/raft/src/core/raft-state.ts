@@ -95,6 +95,16 @@ export class RaftState {
     return this.isMember(this.self);
   }
 
+  /**
+   * Whether it campaigns: as a voter, and also when its removal may not be committed. It may be the only one that has that
+   * entry, with the longest log, so that nobody else can win. Its own vote does not count then.
+   */
+  get isElectable(): boolean {
+    if (this.isVoter) return true;
+    if (this.memberships.latestPosition <= this.commit) return false;
+    return isVoter(this.memberships.at(this.commit), this.self);
+  }
+
   get majority(): number {
     return majority(this.members);
   }

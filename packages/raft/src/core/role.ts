@@ -1,4 +1,5 @@
 /** The roles of a replica, each with what it must remember while it has it. */
+import type { SnapshotMessage } from '../messages.js';
 import type { ReplicaKey } from '../replica.js';
 import type { Progress } from './progress.js';
 
@@ -14,9 +15,16 @@ export interface FollowerRole {
   /** When to campaign, or as an observer to ask. */
   deadlineMs: number;
   /** A snapshot that arrives from this leader. */
-  receiving: { readonly position: number; nextOffset: number } | undefined;
+  receiving: Receiving | undefined;
   /** As an observer: who was said to lead. */
   hint: ReplicaKey | undefined;
+}
+
+export interface Receiving {
+  readonly position: number;
+  nextOffset: number;
+  /** All of it was written; it takes the place of the log when the change `token` is synced. */
+  whole: { readonly message: SnapshotMessage; readonly token: number } | undefined;
 }
 
 /** Asks whether it would be elected (pre-vote). */

@@ -24,12 +24,16 @@ export function broadcastHeartbeat(state: RaftState, leader: LeaderRole): void {
   for (const progress of leader.followers.values()) sendHeartbeat(state, leader, progress);
 }
 
-/** Tells those who are up to date how far the log is committed; the others learn it with their next entries. */
+/** After a commit. */
 export function broadcastCommit(state: RaftState, leader: LeaderRole): void {
-  for (const progress of leader.followers.values()) {
-    if (progress.state !== 'replicate' || progress.next < state.log.start) continue;
-    if (!sendAppend(state, leader, progress)) sendEntries(state, leader, progress, []);
-  }
+  for (const progress of leader.followers.values()) sendCommit(state, leader, progress);
+}
+
+/** Sends what is due, or else how far the log is committed, if the follower was not told. */
+export function sendCommit(state: RaftState, leader: LeaderRole, progress: Progress): void {
+  if (sendAppend(state, leader, progress)) return;
+  if (progress.state !== 'replicate' || progress.next < state.log.start || progress.commitSent >= state.commit) return;
+  sendEntries(state, leader, progress, []);
 }
 
 /** As many appends as are allowed in flight. Returns whether there was one. */
@@ -85,6 +89,7 @@ function sendAt(
   progress: Progress,
   at: { readonly position: number; readonly term: number; readonly entries: readonly RaftEntry[] },
 ): void {
+  progress.commitSent = state.commit;
   state.send({
     ...state.address(progress.replica),
     type: 'append',

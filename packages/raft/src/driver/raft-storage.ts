@@ -29,8 +29,8 @@ export interface RaftStorage {
   /** Takes a piece of another replica's snapshot. Offset 0 begins anew and throws away what came before. */
   receiveSnapshot(snapshot: SnapshotDescription, offset: number, chunk: Uint8Array): void;
   /**
-   * The snapshot is whole: it becomes the newest one, and the log becomes empty and starts at its position. A
-   * crash leaves either the old log or the new snapshot, with the received bytes durable first.
+   * The snapshot is whole, and a sync has covered its bytes: it becomes the newest one, and the log becomes empty and
+   * starts at its position. A crash leaves either the old log or the new snapshot and its start.
    */
   installSnapshot(snapshot: SnapshotDescription): void;
   /** Everything called before this is durable when it resolves. One is in flight at a time. */

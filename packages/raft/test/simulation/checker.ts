@@ -58,11 +58,8 @@ export class Checker {
     if (term < this.maxTerm) return;
     const { log } = replica.core.state;
     const hash = replica.prefixes.get(this.committedEnd);
-    require(
-      log.start > this.committedEnd || hash === this.committed.get(this.committedEnd),
-      'B3',
-      () => `${name} leads term ${term} without what is committed up to ${this.committedEnd}`,
-    );
+    require(log.start > this.committedEnd || hash === this.committed.get(this.committedEnd), 'B3', () =>
+      `${name} leads term ${term} without what is committed up to ${this.committedEnd}`);
   }
 
   term(term: number): void {
@@ -73,7 +70,8 @@ export class Checker {
   appended(entry: RaftEntry, hash: number): void {
     const key = `${entryEnd(entry)}:${entry.term}`;
     const other = this.#prefixes.get(key);
-    require(other === undefined || other === hash, 'B3', () => `two logs differ before ${entryEnd(entry)} in term ${entry.term}`);
+    require(other === undefined || other === hash, 'B3', () =>
+      `two logs differ before ${entryEnd(entry)} in term ${entry.term}`);
     this.#prefixes.set(key, hash);
   }
 
@@ -81,11 +79,8 @@ export class Checker {
   applied(replica: SimulatedReplica, entry: RaftEntry, hash: number): void {
     const end = entryEnd(entry);
     const known = this.committed.get(end);
-    require(
-      known === hash || (known === undefined && entry.position === this.committedEnd),
-      'B3',
-      () => `${replicaName(replica.key)} applied another entry at ${entry.position}`,
-    );
+    require(known === hash || (known === undefined && entry.position === this.committedEnd), 'B3', () =>
+      `${replicaName(replica.key)} applied another entry at ${entry.position}`);
     if (known !== undefined) return;
     this.committed.set(end, hash);
     this.committedEnd = end;
@@ -96,19 +91,16 @@ export class Checker {
     const { state } = replica.core;
     const position = state.commit;
     const term = state.log.termBefore(position);
-    require(term === state.term || position <= state.log.start, 'B4', () => `an entry of term ${term} was committed by counting in term ${state.term}`);
+    require(term === state.term || position <= state.log.start, 'B4', () =>
+      `an entry of term ${term} was committed by counting in term ${state.term}`);
     const holders = state.members.voters.filter((voter) =>
       replicas.some(
         ({ key, disk }) =>
-          isSameReplica(key, voter) &&
-          (disk.log.start >= position || disk.log.termBefore(position) === term),
+          isSameReplica(key, voter) && (disk.log.start >= position || disk.log.termBefore(position) === term),
       ),
     );
-    require(
-      holders.length > state.members.voters.length / 2,
-      'B2',
-      () => `${position} is committed and is on ${holders.length} of ${state.members.voters.length} disks`,
-    );
+    require(holders.length > state.members.voters.length / 2, 'B2', () =>
+      `${position} is committed and is on ${holders.length} of ${state.members.voters.length} disks`);
   }
 
   /** B2: what a message tells is on the sender's disk when it leaves. */
@@ -117,18 +109,17 @@ export class Checker {
     const isConditional =
       (message.type === 'vote' && message.isPreVote) ||
       (message.type === 'voteAnswer' && message.isPreVote && message.isGranted);
-    require(isConditional || hardState.term >= message.term, 'B2', () => `a ${message.type} of term ${message.term} left a disk of term ${hardState.term}`);
+    require(isConditional || hardState.term >= message.term, 'B2', () =>
+      `a ${message.type} of term ${message.term} left a disk of term ${hardState.term}`);
     if (message.type === 'appendAnswer' && hardState.term === message.term) {
-      require(log.end >= message.matched, 'B2', () => `${message.matched} is acknowledged and the disk ends at ${log.end}`);
+      require(log.end >= message.matched, 'B2', () =>
+        `${message.matched} is acknowledged and the disk ends at ${log.end}`);
     }
     if (message.type === 'vote' && !message.isPreVote) this.#voted(replica.key, message.term, message.from);
     if (message.type === 'voteAnswer' && !message.isPreVote && message.isGranted) {
       this.#voted(replica.key, message.term, message.to);
-      require(
-        hardState.term > message.term || isSameReplica(hardState.vote, message.to),
-        'B2',
-        () => `${replicaName(replica.key)} gave a vote that is not on its disk`,
-      );
+      require(hardState.term > message.term || isSameReplica(hardState.vote, message.to), 'B2', () =>
+        `${replicaName(replica.key)} gave a vote that is not on its disk`);
     }
   }
 
@@ -157,11 +148,9 @@ export class Checker {
     const added = after.filter((voter) => !before.some((other) => isSameReplica(voter, other)));
     const removed = before.filter((voter) => !after.some((other) => isSameReplica(voter, other)));
     require(added.length + removed.length === 1, 'B5', () => 'a change of more than one voter');
-    require(replica.commitBefore > replica.termStart, 'B5', () => 'a change before an entry of the own term is committed');
-    require(
-      replica.membershipBefore <= replica.commitBefore,
-      'B5',
-      () => 'a change while another one is not committed',
-    );
+    require(replica.commitBefore > replica.termStart, 'B5', () =>
+      'a change before an entry of the own term is committed');
+    require(replica.membershipBefore <= replica.commitBefore, 'B5', () =>
+      'a change while another one is not committed');
   }
 }

@@ -13,6 +13,7 @@ import { EventQueue } from './event-queue.js';
 import { type ReplicaHost, SimulatedReplica } from './simulated-replica.js';
 
 export const electionTimeoutMs = 100;
+const maxPauseMs = 4 * electionTimeoutMs;
 
 export interface ClusterOptions {
   readonly seed: number;
@@ -136,7 +137,8 @@ export class Cluster implements ReplicaHost {
     if (needed === undefined) return;
     this.mark('read answered');
     // B6: nothing that was committed anywhere when the read began is missing.
-    require(replica.applied >= needed, 'B6', () => `a read sees ${replica.applied} and ${needed} was committed before it`);
+    require(replica.applied >= needed, 'B6', () =>
+      `a read sees ${replica.applied} and ${needed} was committed before it`);
   }
 
   mark(name: string): void {
@@ -193,8 +195,8 @@ export class Cluster implements ReplicaHost {
     node.start();
   }
 
-  pause(node: SimulatedReplica, durationMs: number): void {
-    node.pausedUntilMs = this.nowMs() + durationMs;
+  pause(node: SimulatedReplica, share: number): void {
+    node.pausedUntilMs = this.nowMs() + share * maxPauseMs;
     this.mark('paused');
   }
 
@@ -227,15 +229,15 @@ export class Cluster implements ReplicaHost {
     this.cut.clear();
   }
 
+  /** No more faults: everybody runs and everything arrives. */
   calm(): void {
     this.healNetwork();
     this.lossShare = this.doubleShare = this.slowShare = 0;
     this.maxDelayMs = 3;
     this.maxSyncMs = 2;
-    for (const node of this.nodes) {
-      node.pausedUntilMs = 0;
-      this.restart(node);
-    }
+    for (const node of this.nodes) this.restart(node);
+    // What a pause holds up wakes at its end, and slow messages are still on their way.
+    this.runFor(maxPauseMs);
   }
 
   #deliver(message: RaftMessage): void {
@@ -270,7 +272,9 @@ export function describe(message: RaftMessage): string {
     case 'voteAnswer':
       return `${head}${message.isPreVote ? ' pre' : ''} ${message.isGranted ? 'yes' : 'no'}`;
     case 'append': {
-      const entries = message.entries.map(({ position, term, kind }) => ` ${position}/t${term}${kind === 'records' ? '' : kind}`);
+      const entries = message.entries.map(
+        ({ position, term, kind }) => ` ${position}/t${term}${kind === 'records' ? '' : kind}`,
+      );
       return `${head} after=${message.previousPosition}/t${message.previousTerm} commit=${message.commit} round=${message.round}${entries.join('')}`;
     }
     case 'appendAnswer':

@@ -97,7 +97,7 @@ function inject(cluster: Cluster, fault: Fault, random: RandomStream): void {
       else cluster.crash(random.integer(0, 2) === 0 ? (cluster.leader() ?? node) : node);
       break;
     case 'pause':
-      cluster.pause(random.integer(0, 2) === 0 ? (cluster.leader() ?? node) : node, random.fraction() * 400);
+      cluster.pause(random.integer(0, 2) === 0 ? (cluster.leader() ?? node) : node, random.fraction());
       break;
     case 'partition':
       partition(cluster, random);
@@ -180,7 +180,8 @@ function mayWipe(cluster: Cluster, node: SimulatedReplica): boolean {
     const { state } = replica.core;
     const memberships = [state.members, replica.disk.start.membership];
     for (const entry of replica.disk.log.entries(replica.disk.log.start)) {
-      if (entry.kind === 'membership') memberships.push(state.memberships.at(Math.min(entry.position + 1, state.log.end)));
+      if (entry.kind === 'membership')
+        memberships.push(state.memberships.at(Math.min(entry.position + 1, state.log.end)));
     }
     return memberships.every(({ voters }) => {
       const count = voters.filter((voter) => lost.some((key) => isSameReplica(key, voter))).length;
@@ -227,11 +228,8 @@ function deafVoter(cluster: Cluster, random: RandomStream): void {
   if (deaf === undefined || live - 1 <= members.voters.length / 2) return;
   for (const from of cluster.bootstrapIds) cluster.cutLink(from, deaf.key.id);
   cluster.runFor(10 * electionTimeoutMs);
-  require(
-    leader.role === 'leader' && leader.core.leadership.term === term,
-    'B8',
-    () => `voter ${deaf.key.id}, which heard nothing, unseated the leader ${leader.key.id} of term ${term}`,
-  );
+  require(leader.role === 'leader' && leader.core.leadership.term === term, 'B8', () =>
+    `voter ${deaf.key.id}, which heard nothing, unseated the leader ${leader.key.id} of term ${term}`);
   cluster.healNetwork();
 }
 

@@ -103,7 +103,9 @@ export class SimulatedReplica {
     }
     this.#send(effects.messages);
     for (const { message, maxBytes } of effects.chunks) {
-      const chunk = this.disk.snapshots.get(message.snapshot.position)?.subarray(message.offset, message.offset + maxBytes);
+      const chunk = this.disk.snapshots
+        .get(message.snapshot.position)
+        ?.subarray(message.offset, message.offset + maxBytes);
       if (chunk === undefined) {
         this.#host.mark('snapshot gone');
         this.step({ kind: 'snapshotGone', to: message.to, position: message.snapshot.position });
@@ -155,11 +157,10 @@ export class SimulatedReplica {
     this.#token = this.#syncedToken = 0;
     this.#isSyncing = false;
     this.#wakeMs = Infinity;
-    require(
-      durable.start.position === 0 || this.disk.snapshots.has(durable.start.position) || durable.snapshot !== undefined,
-      'B7',
-      () => `the log of ${replicaName(this.key)} starts at ${durable.start.position} without a snapshot`,
-    );
+    require(durable.start.position === 0 ||
+      this.disk.snapshots.has(durable.start.position) ||
+      durable.snapshot !== undefined, 'B7', () =>
+      `the log of ${replicaName(this.key)} starts at ${durable.start.position} without a snapshot`);
     this.#loadSnapshot(durable.snapshot?.position ?? 0);
     this.prefixes = new Map([[durable.start.position, this.#startHash(durable.start.position)]]);
     let hash = this.#startHash(durable.start.position);
@@ -188,11 +189,8 @@ export class SimulatedReplica {
     const content = this.disk.snapshots.get(position);
     require(content?.length === snapshotBytes, 'B7', () => `the snapshot up to ${position} is not whole`);
     this.appliedHash = Buffer.from(content ?? []).readDoubleBE(0);
-    require(
-      this.appliedHash === this.#host.checker.committed.get(position),
-      'B7',
-      () => `the snapshot up to ${position} holds another state than the log`,
-    );
+    require(this.appliedHash === this.#host.checker.committed.get(position), 'B7', () =>
+      `the snapshot up to ${position} holds another state than the log`);
   }
 
   #persist(effects: RaftEffects, before: Leadership): void {
