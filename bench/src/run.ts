@@ -4,7 +4,9 @@
  *     npm run bench                 about ten minutes
  *     npm run bench -- --quick      about two minutes: smaller, fewer rounds, for a first look
  *
- * Prints tables and writes bench/results/latest.json.
+ *     npm run bench -- --report     also writes docs/benchmarks.md
+ *
+ * Prints a table and writes bench/results/latest.json.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -15,18 +17,19 @@ import { Command } from 'commander';
 import { measureLatency } from './latency.js';
 import { measureRecovery } from './recovery.js';
 import { measureStartUp } from './start-up.js';
-import { formatSpread, type Spread } from './statistics.js';
+import { type BenchResults, describeRun, figureRows, reportPage } from './report-page.js';
 import { measureThroughput } from './throughput.js';
 
-const { quick } = new Command('npm run bench --')
+const { quick, report } = new Command('npm run bench --')
   .option('--quick', 'smaller and fewer rounds', false)
+  .option('--report', 'write docs/benchmarks.md', false)
   .parse()
-  .opts<{ quick: boolean }>();
+  .opts<{ quick: boolean; report: boolean }>();
 const rounds = quick ? 3 : 5;
 const mb = 1e6;
 const bytesBySize = quick ? { small: 100 * mb, large: 200 * mb } : { small: 300 * mb, large: 600 * mb };
 
-const results = {
+const results: BenchResults = {
   machine: {
     cpus: cpus().length,
     model: cpus()[0]?.model ?? 'unknown',
@@ -49,6 +52,7 @@ const results = {
   }),
 };
 
+const rows = figureRows(results);
 print();
 save();
 
@@ -56,38 +60,20 @@ function print(): void {
   const table = new Table({
     head: ['Figure', 'Median (range)', 'Unit'],
     colAligns: ['left', 'right', 'left'],
-    style: { head: [] },
+    style: { head: [], border: [], compact: true },
   });
-  const row = (name: string, figures: Spread, unit: string, digits = 0): void => {
-    table.push([name, formatSpread(figures, digits), unit]);
-  };
-  row('start to ready', results.startUp.readyMs, 'ms');
-  row('start to first acknowledged record', results.startUp.firstAcknowledgedMs, 'ms');
-  row('idle memory (resident)', results.startUp.idleRssMb, 'MB');
-  for (const figures of results.throughput) {
-    const size = figures.recordBytes === 1024 ? '1 KiB' : `${figures.recordBytes} B`;
-    row(`produce ${size}, synced`, figures.produceRecordsPerSecond, 'records/s');
-    row(`produce ${size}, synced`, figures.produceMbPerSecond, 'MB/s', 1);
-    row(`produce ${size} / raw pipeline`, figures.produceToRaw, 'ratio', 2);
-    row(`consume ${size}`, figures.consumeRecordsPerSecond, 'records/s');
-    row(`consume ${size}`, figures.consumeMbPerSecond, 'MB/s', 1);
-    row(`consume ${size} / raw pipeline`, figures.consumeToRaw, 'ratio', 2);
-  }
-  row('end to end at 5,000/s, p50', results.latency.p50Ms, 'ms', 2);
-  row('end to end at 5,000/s, p99', results.latency.p99Ms, 'ms', 2);
-  for (const { logBytes, readyMs } of results.recovery)
-    row(`ready after kill -9, ${logBytes / mb} MB log`, readyMs, 'ms');
-  process.stdout.write(
-    `\nNode ${results.machine.node}, ${results.machine.cpus} x ${results.machine.model}, commit ${results.commit}, ${rounds} rounds\n`,
-  );
-  process.stdout.write(`${table.toString()}\n`);
+  for (const { name, value, unit } of rows) table.push([name, value, unit]);
+  process.stdout.write(`\n${describeRun(results)}\n${table.toString()}\n`);
 }
 
 function save(): void {
   const directory = fileURLToPath(new URL('../results/', import.meta.url));
   mkdirSync(directory, { recursive: true });
   writeFileSync(`${directory}latest.json`, `${JSON.stringify(results, null, 2)}\n`);
-  process.stdout.write(`Written to bench/results/latest.json\n`);
+  process.stdout.write('Written to bench/results/latest.json\n');
+  if (!report) return;
+  writeFileSync(fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url)), reportPage(results));
+  process.stdout.write('Written to docs/benchmarks.md\n');
 }
 
 async function step<Result>(name: string, measure: () => Promise<Result>): Promise<Result> {
