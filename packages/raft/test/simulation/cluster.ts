@@ -124,7 +124,7 @@ export class Cluster implements ReplicaHost {
     const id = this.#nextRequest++;
     if (request.kind === 'read') this.#reads.set(id, this.checker.committedEnd);
     this.trace(() => `${node.key.id} ${request.kind}`);
-    node.step({ ...request, id } as RaftEvent);
+    node.step({ ...request, id });
   }
 
   answered(replica: SimulatedReplica, answer: RaftAnswer): void {
