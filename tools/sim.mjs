@@ -123,6 +123,6 @@ function forgetOldTrees() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const tree = buildTree();
-  const { main } = await import(pathToFileURL(join(tree, 'test/simulation/command-line.js')).href);
+  const { main } = await import(pathToFileURL(join(tree, 'test/simulation/command/command-line.js')).href);
   process.exitCode = await main(process.argv.slice(2), { root, tree, buildTree });
 }

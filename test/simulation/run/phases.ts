@@ -38,8 +38,8 @@ const warmUpMs = 200;
 /** How long healing may take, in virtual time. */
 const convergeMs = 60_000;
 const drainMs = 300_000;
-/** Sockets linger a second after their end; timers that are still there after it were forgotten. */
-const lingerMs = 5000;
+/** By then faults that were planned have passed and sockets are gone; what still comes later was forgotten. */
+const lingerMs = 30_000;
 const leakWatchMs = 120_000;
 const probeOperation = 1_000_000;
 
@@ -236,6 +236,8 @@ export class Phases {
   /** Nodes that say they are not well are restarted, as their operator would. */
   #restartUnwell(): boolean {
     for (const node of this.#cluster.nodes) {
+      // One that was being stopped when all was healed is down by now.
+      if (node.state === 'down') this.#cluster.start(node);
       if (node.state !== 'up' || node.running === undefined || node.running.problems.length === 0) continue;
       this.#options.timeLine.add(node.name, `is not well: ${node.running.problems.join('; ')}`);
       this.#cluster.kill(node);

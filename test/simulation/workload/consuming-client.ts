@@ -7,7 +7,7 @@ import { Consumer, PartitionError } from '@millrace/consumer';
 import { textOf } from '../cluster/scan-log.js';
 import type { ConsumerPlan } from '../plan/plan.js';
 import { partitionLabel } from './history.js';
-import { recordCall, type Workload } from './workload.js';
+import { recordCall, restartMachine, type Workload } from './workload.js';
 
 const againMs = 200;
 
@@ -60,7 +60,6 @@ export class ConsumingClient {
   }
 
   async restart(isGraceful: boolean): Promise<void> {
-    const { simulation, timeLine } = this.#workload;
     if (isGraceful) {
       const closed = this.close();
       this.#isEnding = false;
@@ -68,9 +67,8 @@ export class ConsumingClient {
       await closed;
       return;
     }
-    timeLine.add(this.name, 'is killed');
-    simulation.kill(this.#node);
-    simulation.restart(this.#node);
+    this.#workload.timeLine.add(this.name, 'is killed');
+    restartMachine(this.#workload, this.#node);
     this.open();
   }
 

@@ -5,7 +5,7 @@ import { assert, errorCode, errorMessage } from '@millrace/base';
 import { Producer } from '@millrace/producer';
 import type { SendOperation } from '../plan/operation.js';
 import type { ProducerPlan } from '../plan/plan.js';
-import { lateMs, recordCall, type Workload } from './workload.js';
+import { lateMs, recordCall, restartMachine, type Workload } from './workload.js';
 import type { Send, SendOutcome } from './history.js';
 
 /** Refused before they were in any batch: such records never leave the client. */
@@ -18,8 +18,8 @@ export class ProducingClient {
   #producer: Producer | undefined;
   #life = 0;
   #sent = 0;
-  /** Sends of this life that have no outcome yet. */
-  #pending = new Set<Send>();
+  /** Sends without an outcome, of this life and of those before it that are still closing. */
+  readonly #pending = new Set<Send>();
 
   constructor(workload: Workload, index: number, plan: ProducerPlan) {
     this.#workload = workload;
@@ -40,7 +40,6 @@ export class ProducingClient {
     const { acks, ...options } = this.#plan;
     this.#life += 1;
     this.#sent = 0;
-    this.#pending = new Set();
     this.#producer = new Producer({
       ...options,
       acks,
@@ -61,7 +60,6 @@ export class ProducingClient {
 
   /** In order, or as if the program was killed. */
   async restart(isGraceful: boolean): Promise<void> {
-    const { simulation } = this.#workload;
     if (isGraceful) {
       const closed = this.close();
       this.open();
@@ -71,8 +69,7 @@ export class ProducingClient {
     this.#noteStatistics();
     this.#workload.timeLine.add(this.name, 'is killed');
     for (const send of this.#pending) this.#end(send, 'unknown', 'the program was killed');
-    simulation.kill(this.#node);
-    simulation.restart(this.#node);
+    restartMachine(this.#workload, this.#node);
     this.open();
   }
 

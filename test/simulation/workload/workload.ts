@@ -55,3 +55,14 @@ export async function recordCall<Result>(
     return undefined;
   }
 }
+
+/** All programs on a machine are killed, with all they were waiting for. */
+export function restartMachine({ simulation, history }: Workload, machine: string): void {
+  simulation.kill(machine);
+  simulation.restart(machine);
+  for (const call of history.calls) {
+    if (call.endedMs < Infinity || !call.client.startsWith(`${machine}.`)) continue;
+    call.endedMs = simulation.nowMs;
+    call.error = 'the program was killed';
+  }
+}

@@ -1,0 +1,148 @@
+/** `npm run sim`: what a person can ask of the simulator. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { loadCompression } from '@millrace/record';
+import { Command } from 'commander';
+import { drawPlan } from '../plan/draw-plan.js';
+import type { Plan } from '../plan/plan.js';
+import type { SourcePatch } from '../mutants/mutants.js';
+import { huntMutants } from './hunt-mutants.js';
+import { planLines, replay, shrink, violationLines } from './replay.js';
+import { runOptionsOf } from './run-seed.js';
+import { runSeeds } from './seed-pool.js';
+import { Totals } from './totals.js';
+
+/** What `tools/sim.mjs` gives. */
+export interface Shell {
+  readonly root: string;
+  readonly tree: string;
+  readonly buildTree: (patches: readonly SourcePatch[]) => string;
+}
+
+interface Options {
+  readonly seed?: number;
+  readonly seeds?: string;
+  readonly minutes?: number;
+  readonly from?: number;
+  readonly plan?: string;
+  readonly nodesMax: number;
+  readonly jobs: number;
+  readonly mutant?: string;
+  readonly mutants: boolean;
+  readonly budget: number;
+  readonly until: number;
+  readonly verbose: boolean;
+  readonly trace: boolean;
+  readonly shrinkSeconds: number;
+}
+
+const reportsMax = 3;
+
+/** Resolves to the exit code: 0 when every promise was kept. */
+export async function main(args: readonly string[], shell: Shell): Promise<number> {
+  const options = parse(args);
+  await loadCompression('zstd');
+  if (options.mutants) return huntMutants({ ...options, shell, print });
+  if (options.plan !== undefined) {
+    return showOne(JSON.parse(readFileSync(options.plan, 'utf8')) as Plan, options, shell);
+  }
+  if (options.seed !== undefined) return showOne(drawPlan(options.seed, options), options, shell);
+  return runMany(options, shell);
+}
+
+function parse(args: readonly string[]): Options {
+  return new Command('npm run sim --')
+    .description('runs whole clusters, with their clients and their faults, from seeds')
+    .option('--seed <n>', 'run one seed and show its time-line', Number)
+    .option('--plan <file>', 'run a plan that was written down, and show its time-line')
+    .option('--seeds <from..to>', 'run these seeds on all cores')
+    .option('--minutes <n>', 'run seeds for so long on all cores', Number)
+    .option('--from <n>', 'with --minutes: the first seed (by the clock when absent)', Number)
+    .option('--nodes-max <n>', 'largest cluster', Number, 1)
+    .option('--jobs <n>', 'processes', Number, availableParallelism())
+    .option('--until <ms>', 'show the time-line up to this virtual time', Number, Infinity)
+    .option('--verbose', 'show reads and debug lines too', false)
+    .option('--trace', 'show every event of the network, the disks and the timers', false)
+    .option('--mutant <id>', 'with a planted bug')
+    .option('--mutants', 'look for every planted bug', false)
+    .option('--budget <n>', 'seeds in which a planted bug must be found (its own budget when absent)', Number, 0)
+    .option('--shrink-seconds <n>', 'real time for making a broken plan smaller', Number, 60)
+    .parse(args, { from: 'user' })
+    .opts<Options>();
+}
+
+async function showOne(plan: Plan, options: Options, shell: Shell): Promise<number> {
+  const run = runOptionsOf(options.mutant);
+  const { until: untilMs, verbose: isVerbose, trace: isTraced } = options;
+  const { violations } = await replay(plan, { run, print, untilMs, isVerbose, isTraced });
+  const [first] = violations;
+  if (first === undefined) return 0;
+  await showSmallest(plan, first.invariant, options, shell);
+  return 1;
+}
+
+async function runMany(options: Options, shell: Shell): Promise<number> {
+  const { nodesMax, jobs, mutant } = options;
+  const range = /^(\d+)\.\.(\d+)$/.exec(options.seeds ?? '');
+  const first = range === null ? (options.from ?? Math.floor(Date.now() / 1000) * 1000) : Number(range[1]);
+  const last = range === null ? Infinity : Number(range[2]);
+  const startedMs = performance.now();
+  const untilMs = range === null ? startedMs + (options.minutes ?? 1) * 60_000 : Infinity;
+  print(
+    `seeds from ${first}${last === Infinity ? '' : ` to ${last}`}, clusters of up to ${nodesMax}, ${commitOf(shell.root)}`,
+  );
+  const totals = new Totals();
+  const broken: { seed: number; invariant: string }[] = [];
+  let next = first;
+  await runSeeds({
+    tree: shell.tree,
+    jobs,
+    nodesMax,
+    mutant,
+    next: () => (next > last || performance.now() > untilMs || broken.length >= reportsMax ? undefined : next++),
+    onReport: (report) => {
+      totals.add(report);
+      const [worst] = report.violations;
+      if (worst === undefined) return;
+      broken.push({ seed: report.seed, invariant: worst.invariant });
+      print(`\nSeed ${report.seed} breaks ${worst.invariant} at ${commitOf(shell.root)}`);
+      for (const found of report.violations) for (const line of violationLines(found)) print(`  ${line}`);
+      print(`  replay: npm run sim -- --seed ${report.seed} --nodes-max ${nodesMax}`);
+    },
+  });
+  print('');
+  print(totals.text(performance.now() - startedMs));
+  const [worst] = broken;
+  if (worst === undefined) return 0;
+  await showSmallest(drawPlan(worst.seed, options), worst.invariant, options, shell);
+  return 1;
+}
+
+/** Makes the plan smaller, prints it and writes it down. */
+async function showSmallest(plan: Plan, invariant: string, options: Options, shell: Shell): Promise<void> {
+  if (options.shrinkSeconds <= 0 || invariant === 'replay') return;
+  print(`\nMaking seed ${plan.seed} smaller, for at most ${options.shrinkSeconds} s ...`);
+  const smallest = await shrink(plan, invariant, runOptionsOf(options.mutant), options.shrinkSeconds * 1000);
+  const directory = join(shell.root, 'node_modules/.cache/millrace/simulator-plans');
+  mkdirSync(directory, { recursive: true });
+  const file = join(directory, `seed-${plan.seed}-${invariant}.json`);
+  writeFileSync(file, `${JSON.stringify(smallest, undefined, 2)}\n`);
+  for (const line of planLines(smallest)) print(line);
+  print(`It breaks ${invariant} too. replay: npm run sim -- --plan ${file}`);
+}
+
+function commitOf(root: string): string {
+  const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+  try {
+    const changed = git('status', '--porcelain', '--', 'packages', 'test') === '' ? '' : ' with changes';
+    return `commit ${git('rev-parse', '--short', 'HEAD')}${changed}`;
+  } catch {
+    return 'no commit';
+  }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

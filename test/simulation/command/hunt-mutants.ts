@@ -1,0 +1,72 @@
+/** `npm run sim:mutants`: every planted bug must be found within its budget of seeds. */
+import { mutants, mutantOf, type Mutant } from '../mutants/mutants.js';
+import type { Shell } from './command-line.js';
+import { runSeed } from './run-seed.js';
+import { runSeeds } from './seed-pool.js';
+
+export interface HuntOptions {
+  readonly shell: Shell;
+  readonly print: (line: string) => void;
+  readonly jobs: number;
+  /** Only this one. */
+  readonly mutant?: string;
+  /** Instead of each bug's own budget. */
+  readonly budget: number;
+}
+
+interface Kill {
+  readonly seed: number;
+  readonly seeds: number;
+  readonly invariants: string;
+}
+
+/** Resolves to the exit code: 0 when all were found. */
+export async function huntMutants(options: HuntOptions): Promise<number> {
+  const { print } = options;
+  const hunted = options.mutant === undefined ? mutants : [mutantOf(options.mutant)];
+  let missed = 0;
+  for (const mutant of hunted) {
+    const budget = options.budget > 0 ? options.budget : mutant.budgetSeeds;
+    const startedMs = performance.now();
+    const kill = await hunt(mutant, budget, options);
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    if (kill === undefined) {
+      missed += 1;
+      print(`MISSED  ${mutant.id}  ${mutant.trap}: not in ${budget} seeds (${seconds} s)`);
+    } else {
+      print(
+        `found   ${mutant.id}  ${mutant.trap}: ${kill.invariants} by seed ${kill.seed}, the ${kill.seeds}th (${seconds} s)`,
+      );
+    }
+  }
+  print(`${hunted.length - missed} of ${hunted.length} planted bugs were found`);
+  return missed === 0 ? 0 : 1;
+}
+
+async function hunt(mutant: Mutant, budget: number, options: HuntOptions): Promise<Kill | undefined> {
+  const nodesMax = mutant.nodesMax ?? 1;
+  const { shell, jobs } = options;
+  const tree = mutant.patches === undefined ? shell.tree : shell.buildTree(mutant.patches);
+  let next = 1;
+  let kill: Kill | undefined;
+  const suspects: Kill[] = [];
+  await runSeeds({
+    tree,
+    jobs,
+    nodesMax,
+    mutant: mutant.id,
+    next: () => (kill !== undefined || next > budget ? undefined : next++),
+    onReport: ({ seed, violations }) => {
+      if (violations.length === 0) return;
+      const invariants = [...new Set(violations.map(({ invariant }) => invariant))].join(', ');
+      suspects.push({ seed, seeds: next - 1, invariants });
+      kill = suspects[0];
+    },
+  });
+  if (kill === undefined) return undefined;
+  // What is broken without the planted bug too says nothing about it.
+  const { violations } = await runSeed(kill.seed, { nodesMax, mutant: undefined });
+  if (violations.length === 0) return kill;
+  options.print(`seed ${kill.seed} is broken without ${mutant.id} too: ${violations[0]?.text ?? ''}`);
+  return undefined;
+}

@@ -1,0 +1,3 @@
+import { serveParent } from './worker.js';
+
+await serveParent();
