@@ -98,6 +98,7 @@ const defaultMaxPendingCommands = 1000;
 const defaultSnapshotEveryRecords = 20_000;
 /** While a cluster is being formed. */
 const formationCheckMs = 50;
+const formationWaitMs = 10_000;
 
 export class Controller {
   readonly #environment: ControllerEnvironment;
@@ -402,15 +403,13 @@ export class Controller {
     if (role === 'leader' && !this.#isClosed) this.#lead(term);
   }
 
-  #lead(term: number): void {
+  #lead(term: number, waitedMs = 0): void {
     const quorum = this.#quorum;
     if (quorum?.leadership.term !== term || quorum.leadership.role !== 'leader') return;
     const { driver } = quorum;
-    // What a new cluster acknowledges must not rest on the first of its voters alone.
-    const isWaiting = this.#image.clusterId === undefined && quorum.membership.voters.length < quorum.majority;
-    if (driver === undefined || isWaiting) {
+    if (driver === undefined || this.#awaitsVoters(quorum, waitedMs)) {
       this.#formationTimer = this.#environment.clock.schedule(formationCheckMs, () => {
-        this.#lead(term);
+        this.#lead(term, waitedMs + formationCheckMs);
       });
       return;
     }
@@ -434,6 +433,16 @@ export class Controller {
         this.#onFailed(failure);
       });
     });
+  }
+
+  /**
+   * What a new cluster acknowledges must not rest on the first of its voters alone, and must outlive the loss of one. All of
+   * them were there a moment ago; should one be gone again, a majority does.
+   */
+  #awaitsVoters(quorum: MetadataQuorum, waitedMs: number): boolean {
+    if (this.#image.clusterId !== undefined) return false;
+    const count = quorum.membership.voters.length;
+    return count < quorum.majority || (count < quorum.voterCount && waitedMs < formationWaitMs);
   }
 
   #onFailed(error: unknown): void {

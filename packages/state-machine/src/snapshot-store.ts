@@ -125,10 +125,10 @@ export class SnapshotStore {
   }
 
   /**
-   * What was received becomes the newest snapshot, durably, and the older ones go: they belong to a log that is about to
-   * be replaced. Throws `CORRUPT_SNAPSHOT` when it is not a whole snapshot of this position.
+   * Makes what was received durable, still under its own name: whoever installs it writes down first that it will. Throws
+   * `CORRUPT_SNAPSHOT` when it is not a whole snapshot of this position.
    */
-  async install(position: number): Promise<void> {
+  async sealIncoming(position: number): Promise<void> {
     const { files } = this.#environment;
     const incoming = this.#incomingPath(position);
     this.#readPath(incoming, position);
@@ -138,7 +138,14 @@ export class SnapshotStore {
     } finally {
       file.close();
     }
-    files.rename(incoming, this.#path(position));
+    await files.syncDirectory(this.#directory);
+  }
+
+  /** What was sealed becomes the newest snapshot, durably. Nothing happens when it is that already. */
+  async install(position: number): Promise<void> {
+    const { files } = this.#environment;
+    const incoming = this.#incomingPath(position);
+    if (files.stat(incoming) !== undefined) files.rename(incoming, this.#path(position));
     await files.syncDirectory(this.#directory);
   }
 
@@ -149,11 +156,13 @@ export class SnapshotStore {
     }
   }
 
-  /** Removes snapshots that arrived in part. */
-  discardIncoming(): void {
+  /** Removes snapshots that were received and are not being installed. */
+  discardIncoming(installing?: number): void {
     const { files } = this.#environment;
     for (const name of files.list(this.#directory)) {
-      if (name.endsWith(incomingSuffix)) files.removeFile(`${this.#directory}/${name}`);
+      const path = `${this.#directory}/${name}`;
+      const isKept = installing !== undefined && path === this.#incomingPath(installing);
+      if (name.endsWith(incomingSuffix) && !isKept) files.removeFile(path);
     }
   }
 

@@ -96,6 +96,15 @@ export class MetadataFollower {
     await Promise.allSettled([this.#snapshotting]);
   }
 
+  /** As it is by now: a leader's snapshot may have come, or the end. */
+  #mayCut(): boolean {
+    return !this.#isClosed && !this.#isLoading;
+  }
+
+  get #isLoading(): boolean {
+    return this.#backlog !== undefined;
+  }
+
   #apply(entry: RaftEntry): void {
     const { kind, position, records } = entry;
     let image = this.#image;
@@ -120,11 +129,11 @@ export class MetadataFollower {
   async #writeSnapshot(): Promise<void> {
     const { snapshots, syncLog, onSnapshot } = this.#options;
     const image = this.#image;
-    if (image.position === this.#snapshotPosition || this.#backlog !== undefined) return;
+    if (image.position === this.#snapshotPosition || this.#isLoading) return;
     // Counts from here also when the write fails: the next attempt comes after as many records again, not at once.
     this.#snapshotPosition = image.position;
     await syncLog();
     await snapshots.write(image.position, metadataSnapshotCodec.encode(image));
-    if (!this.#isClosed && this.#backlog === undefined) onSnapshot(snapshots.safeStart());
+    if (this.#mayCut()) onSnapshot(snapshots.safeStart());
   }
 }

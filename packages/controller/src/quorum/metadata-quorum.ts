@@ -117,9 +117,14 @@ export class MetadataQuorum {
     return this.#follower.image.clusterId ?? this.#storage.clusterId;
   }
 
+  /** How many are configured. */
+  get voterCount(): number {
+    return this.#options.voters.length;
+  }
+
   /** How many of the configured voters make a majority. */
   get majority(): number {
-    return Math.floor(this.#options.voters.length / 2) + 1;
+    return Math.floor(this.voterCount / 2) + 1;
   }
 
   async close(): Promise<void> {
@@ -151,7 +156,7 @@ export class MetadataQuorum {
     await this.#storage.load();
     if (this.#isEnded) return;
     this.#follower.load(this.#storage.loadedSnapshot);
-    this.#driver = await RaftDriver.open({
+    const driver = await RaftDriver.open({
       self: { id: nodeId, directoryId },
       storage: this.#storage,
       transport: this.#transport,
@@ -175,7 +180,13 @@ export class MetadataQuorum {
         },
       },
     });
-    if (this.#isEnded) await this.#driver.close();
+    this.#driver = driver;
+    if (this.#hasEnded()) await driver.close();
+  }
+
+  /** As it is by now. */
+  #hasEnded(): boolean {
+    return this.#isEnded;
   }
 
   #onImage(image: MetadataImage): void {

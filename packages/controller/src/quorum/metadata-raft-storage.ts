@@ -9,7 +9,7 @@
  *     append            log.append                                at once, or queued
  *     truncate          log.truncateTo                            queued
  *     advanceStart      log.sync, quorum-state, log.advanceStart  the snapshot is durable before the call
- *     installSnapshot   snapshot durable, quorum-state with resetTo, log.resetTo, quorum-state without
+ *     installSnapshot   snapshot durable, quorum-state with resetTo, snapshot renamed, log.resetTo, quorum-state without
  *     saveHardState     remembered, written by the next sync
  *
  * After a crash `load` finishes what was under way. Loading twice is the same as loading once.
@@ -123,11 +123,11 @@ export class MetadataRaftStorage implements RaftStorage {
 
   async #load(): Promise<DurableState> {
     const { log, snapshots } = this.#options;
-    snapshots.discardIncoming();
     const stored = this.#file.read();
     if (stored !== undefined) this.#state = stored;
     else if (!this.isEmpty) this.#adoptLoneLog();
     this.#requireOwnDirectory();
+    snapshots.discardIncoming(this.#state.resetTo);
     await this.#finishReset();
     const { start } = this.#state;
     if (log.startOffset > start.position || start.position > log.endOffset) {
@@ -186,7 +186,7 @@ export class MetadataRaftStorage implements RaftStorage {
 
   installSnapshot({ position, term, membership }: SnapshotDescription): void {
     this.#enqueue(async () => {
-      await this.#options.snapshots.install(position);
+      await this.#options.snapshots.sealIncoming(position);
       this.#state = { ...this.#state, start: { position, term, membership }, resetTo: position };
       await this.#writeState();
       await this.#finishReset();
@@ -238,9 +238,10 @@ export class MetadataRaftStorage implements RaftStorage {
   async #finishReset(): Promise<void> {
     const { resetTo } = this.#state;
     if (resetTo === undefined) return;
-    const { log } = this.#options;
+    const { log, snapshots } = this.#options;
+    await snapshots.install(resetTo);
     if (log.startOffset !== resetTo || log.endOffset !== resetTo) await log.resetTo(resetTo);
-    this.#options.snapshots.keepOnly(resetTo);
+    snapshots.keepOnly(resetTo);
     this.#state = { ...this.#state, resetTo: undefined };
     await this.#writeState();
   }

@@ -13,7 +13,7 @@ export interface VoterAdmissionOptions {
   readonly logger: Logger;
 }
 
-const retryMs = 1000;
+const retryMs = 500;
 
 export class VoterAdmission {
   readonly #options: VoterAdmissionOptions;
@@ -27,21 +27,20 @@ export class VoterAdmission {
   }
 
   onMessage({ type, from }: RaftMessage): void {
-    const { driver, voterIds, logger } = this.#options;
-    if (type !== 'follow' || !voterIds.includes(from.id)) return;
-    const leader = driver();
-    if (leader?.leadership.role !== 'leader') return;
-    const voter = leader.membership.voters.find(({ id }) => id === from.id);
-    if (voter !== undefined && voter.directoryId !== from.directoryId) {
+    const { voterIds, logger } = this.#options;
+    const leader = this.#leader();
+    if (type !== 'follow' || !voterIds.includes(from.id) || leader === undefined) return;
+    const voter = voterOf(leader, from.id);
+    if (voter?.directoryId === from.directoryId) return;
+    if (voter !== undefined && this.#asking.get(from.id)?.directoryId !== from.directoryId) {
       logger.warn('A voter came back with another directory and gets no vote; remove the old voter first', {
         nodeId: from.id,
         directoryId: from.directoryId,
         voterDirectoryId: voter.directoryId,
       });
-    } else if (voter === undefined) {
-      this.#asking.set(from.id, from);
-      this.#addNext();
     }
+    this.#asking.set(from.id, from);
+    this.#addNext();
   }
 
   close(): void {
@@ -50,29 +49,47 @@ export class VoterAdmission {
   }
 
   #addNext(): void {
-    const { driver, logger, clock } = this.#options;
-    const leader = driver();
-    if (this.#isAdding || leader?.leadership.role !== 'leader') return;
-    const [next] = this.#asking.values();
-    if (next === undefined) return;
+    const leader = this.#leader();
+    if (leader === undefined) this.#asking.clear();
+    if (this.#isAdding || leader === undefined) return;
+    const next = [...this.#asking.values()].find(({ id }) => voterOf(leader, id) === undefined);
+    if (next === undefined) this.#addLater();
+    else this.#add(leader, next);
+  }
+
+  #add(leader: RaftDriver, next: ReplicaKey): void {
+    const { logger } = this.#options;
     this.#isAdding = true;
-    this.#asking.delete(next.id);
     leader
       .addVoter(next)
       .then(() => {
         logger.info('A node votes from now on', { nodeId: next.id, directoryId: next.directoryId });
+        if (this.#asking.get(next.id) === next) this.#asking.delete(next.id);
+        this.#isAdding = false;
+        this.#addNext();
       })
       .catch((error: unknown) => {
         logger.warn('A node could not be made a voter yet', { nodeId: next.id, reason: errorMessage(error) });
-        if (driver()?.leadership.role === 'leader') this.#asking.set(next.id, next);
-      })
-      .finally(() => {
         this.#isAdding = false;
-        this.#timer?.cancel();
-        if (this.#asking.size === 0) return;
-        this.#timer = clock.schedule(retryMs, () => {
-          this.#addNext();
-        });
+        this.#addLater();
       });
   }
+
+  /** Those who wait follow by now, and ask no more. */
+  #addLater(): void {
+    this.#timer?.cancel();
+    if (this.#asking.size === 0) return;
+    this.#timer = this.#options.clock.schedule(retryMs, () => {
+      this.#addNext();
+    });
+  }
+
+  #leader(): RaftDriver | undefined {
+    const driver = this.#options.driver();
+    return driver?.leadership.role === 'leader' ? driver : undefined;
+  }
+}
+
+function voterOf({ membership }: RaftDriver, nodeId: number): ReplicaKey | undefined {
+  return membership.voters.find(({ id }) => id === nodeId);
 }
