@@ -388,7 +388,7 @@ export class RaftDriver {
     if (this.#timer !== undefined && this.#timerMs <= nextTickMs) return;
     this.#timer?.cancel();
     this.#timerMs = nextTickMs;
-    this.#timer = this.#options.clock.schedule(nextTickMs - this.#options.clock.monotonicMs(), () => {
+    this.#timer = this.#options.clock.schedule(Math.max(nextTickMs - this.#options.clock.monotonicMs(), 0), () => {
       this.#timer = undefined;
       this.#step({ kind: 'tick' });
     });

@@ -3,7 +3,6 @@ import { assert, type RandomStream } from '@millrace/base';
 import { seededRandom } from '@millrace/testkit';
 import type { RaftDefect } from '../../src/core/defects.js';
 import type { RaftAnswer } from '../../src/core/effects.js';
-import type { RaftEvent } from '../../src/core/events.js';
 import { membership, noMembership } from '../../src/membership.js';
 import type { RaftMessage } from '../../src/messages.js';
 import { isSameReplica, type ReplicaKey, replicaKey, replicaName } from '../../src/replica.js';

@@ -10,7 +10,7 @@
 import { seededRandom } from '@millrace/testkit';
 import type { RandomStream } from '@millrace/base';
 import type { RaftDefect } from '../../src/core/defects.js';
-import { isVoter } from '../../src/membership.js';
+import { decodeMembership, isVoter } from '../../src/membership.js';
 import { isSameReplica } from '../../src/replica.js';
 import { require, Violation } from './checker.js';
 import { Cluster, electionTimeoutMs } from './cluster.js';
@@ -174,14 +174,13 @@ function changeMembers(cluster: Cluster, random: RandomStream): void {
 
 /** Whether every membership that may hold somewhere keeps a majority of disks without this one. */
 function mayWipe(cluster: Cluster, node: SimulatedReplica): boolean {
-  const replicas = [...cluster.nodes];
   const lost = [...cluster.wiped.map(({ key }) => key), node.key];
-  return replicas.every((replica) => {
-    const { state } = replica.core;
-    const memberships = [state.members, replica.disk.start.membership];
-    for (const entry of replica.disk.log.entries(replica.disk.log.start)) {
-      if (entry.kind === 'membership')
-        memberships.push(state.memberships.at(Math.min(entry.position + 1, state.log.end)));
+  return cluster.nodes.every(({ core, disk }) => {
+    const memberships = [core.state.members, disk.start.membership];
+    const { log } = core.state;
+    for (const entry of [...disk.log.entries(disk.log.start), ...log.entries(log.start)]) {
+      const record = entry.records[0];
+      if (entry.kind === 'membership' && record !== undefined) memberships.push(decodeMembership(record));
     }
     return memberships.every(({ voters }) => {
       const count = voters.filter((voter) => lost.some((key) => isSameReplica(key, voter))).length;
