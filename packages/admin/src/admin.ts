@@ -5,16 +5,19 @@
 import { formatAddress, MillraceError } from '@millrace/base';
 import { ClusterClient, type Attempt, type RetryLimit } from '@millrace/client';
 import {
+  alterPartitionReassignmentsApi,
   createPartitionsApi,
   createTopicsApi,
   deleteRecordsApi,
   deleteTopicsApi,
   describeClusterApi,
   earliestTimestamp,
+  electLeadersApi,
   errorFromWire,
   incrementalAlterConfigsApi,
   latestTimestamp,
   listOffsetsApi,
+  listPartitionReassignmentsApi,
   maxTimestamp,
   metadataApi,
   protocolError,
@@ -31,6 +34,17 @@ import type {
 import { askLeaders } from './ask-leaders.js';
 import { configsOf, describeTopic } from './describe-topic.js';
 import { FinalAnswer, untilAnswered } from './final-answer.js';
+import {
+  groupedByTopic,
+  outcomeOf,
+  passingFailure,
+  type ElectedLeader,
+  type ElectionType,
+  type OngoingReassignment,
+  type Reassignment,
+  type ReassignmentResult,
+  type TopicPartition,
+} from './replica-moves.js';
 import type { ClusterDescription, CreatedTopic, TopicDescription, TopicSummary } from './topic-description.js';
 
 export class Admin {
@@ -230,6 +244,45 @@ export class Admin {
     };
   }
 
+  /**
+   * Elects leaders; with null, wherever the preferred replica could lead and does not. Partitions whose leader stays are
+   * part of the answer with a reason: the call itself does not fail for them.
+   */
+  electLeaders(
+    electionType: ElectionType,
+    partitions: readonly TopicPartition[] | null,
+    options: CallOptions = {},
+  ): Promise<ElectedLeader[]> {
+    return this.#retry(options, async (attempt) => {
+      const request = {
+        electionType,
+        partitions: partitions?.map(({ topic, partition }) => ({ topic, partition })) ?? null,
+        timeoutMs: Math.ceil(attempt.timeoutMs),
+      };
+      const { body } = await this.#client.call('controller', electLeadersApi, request, [], attempt);
+      throwIfPassing(body.partitions);
+      return body.partitions.map((entry) => ({ ...outcomeOf(entry), leader: entry.leader }));
+    });
+  }
+
+  /** Begins, changes or ends moves of replicas. Each partition has its own answer: the call does not fail for one. */
+  reassignPartitions(moves: readonly Reassignment[], options: CallOptions = {}): Promise<ReassignmentResult[]> {
+    return this.#retry(options, async (attempt) => {
+      const request = { topics: groupedByTopic(moves), timeoutMs: Math.ceil(attempt.timeoutMs) };
+      const { body } = await this.#client.call('controller', alterPartitionReassignmentsApi, request, [], attempt);
+      throwIfPassing(body.partitions);
+      return body.partitions.map(outcomeOf);
+    });
+  }
+
+  /** Partitions that are being moved: of `topic`, or all. */
+  async listReassignments(options: CallOptions & { readonly topic?: string } = {}): Promise<OngoingReassignment[]> {
+    const { body } = await this.#retry(options, (attempt) =>
+      this.#client.call('controller', listPartitionReassignmentsApi, { topics: null }, [], attempt),
+    );
+    return body.partitions.filter(({ topic }) => options.topic === undefined || topic === options.topic);
+  }
+
   close(): Promise<void> {
     return this.#client.close();
   }
@@ -252,6 +305,11 @@ function timestampOf(at: OffsetQuery): number {
   if (at === 'earliest') return earliestTimestamp;
   if (at === 'maxTimestamp') return maxTimestamp;
   return at.timestampMs;
+}
+
+function throwIfPassing(entries: Parameters<typeof passingFailure>[0]): void {
+  const failure = passingFailure(entries);
+  if (failure !== undefined) throw failure;
 }
 
 /** A topic that does not exist is an answer here, not something that passes: no retry. */

@@ -9,6 +9,14 @@ export type {
   OffsetQuery,
 } from './admin-options.js';
 export type {
+  ElectedLeader,
+  ElectionType,
+  OngoingReassignment,
+  Reassignment,
+  ReassignmentResult,
+  TopicPartition,
+} from './replica-moves.js';
+export type {
   ClusterDescription,
   ConfigValue,
   Configs,

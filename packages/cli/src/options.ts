@@ -69,3 +69,32 @@ export function startPosition(text: string): StartPosition {
   if (!Number.isNaN(timestampMs)) return { timestampMs };
   throw new InvalidArgumentError('Expected beginning, end, an offset, or a time such as 2026-01-31T12:00:00Z.');
 }
+
+export interface TopicOrPartition {
+  readonly topic: string;
+  /** Undefined: all of the topic's. */
+  readonly partition: number | undefined;
+}
+
+/** `TOPIC` or `TOPIC:PARTITION`; a topic's name has no colon. */
+export function topicOrPartition(text: string): TopicOrPartition {
+  const [topic = '', partition, ...rest] = text.split(':');
+  const isNumber = partition === undefined || /^\d{1,6}$/.test(partition);
+  if (topic === '' || !isNumber || rest.length > 0)
+    throw new UsageError(`expected TOPIC or TOPIC:PARTITION, such as orders:3, not ${JSON.stringify(text)}`);
+  return { topic, partition: partition === undefined ? undefined : Number(partition) };
+}
+
+/** Collects a repeatable `P=1,2,3` option: the partition, and the nodes that are to hold it, preferred leader first. */
+export function partitionReplicas(
+  text: string,
+  previous: ReadonlyMap<number, readonly number[]> = new Map<number, readonly number[]>(),
+): Map<number, readonly number[]> {
+  const match = /^(\d{1,6})=(\d{1,10}(?:,\d{1,10})*)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Expected PARTITION=NODE,NODE,..., such as 0=1,2,3.');
+  const partition = Number(match[1]);
+  const replicas = (match[2] ?? '').split(',').map(Number);
+  if (new Set(replicas).size < replicas.length) throw new InvalidArgumentError('A node is named twice.');
+  if (previous.has(partition)) throw new InvalidArgumentError(`Partition ${partition} is given twice.`);
+  return new Map([...previous, [partition, replicas]]);
+}

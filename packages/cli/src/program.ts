@@ -5,9 +5,11 @@ import { addClusterCommands } from './commands/cluster.js';
 import { addCompletionCommand } from './commands/completion.js';
 import { addConfigCommands } from './commands/config.js';
 import { addConsumeCommand } from './commands/consume.js';
+import { addLeaderCommands } from './commands/leader.js';
 import { addLogCommands } from './commands/log.js';
 import { addPerfCommands } from './commands/perf.js';
 import { addProduceCommand } from './commands/produce.js';
+import { addReassignCommand } from './commands/reassign.js';
 import { addServerCommand } from './commands/server.js';
 import { addTopicCommands } from './commands/topic.js';
 
@@ -28,6 +30,8 @@ export function createProgram(context: CommandContext): Command {
   addProduceCommand(program, context);
   addConsumeCommand(program, context);
   addClusterCommands(program, context);
+  addLeaderCommands(program, context);
+  addReassignCommand(program, context);
   addLogCommands(program, context);
   addPerfCommands(program, context);
   addConfigCommands(program);
