@@ -1,4 +1,4 @@
-import { MillraceError, type Environment, type RandomStream } from '@millrace/base';
+import { MillraceError, type Environment, type FileSystem, type RandomStream } from '@millrace/base';
 import {
   checkMetaProperties,
   readMetaProperties,
@@ -11,6 +11,8 @@ export interface ExpectedIdentity {
   readonly path: string;
   readonly nodeId: number;
   readonly clusterId?: string;
+  /** No id is drawn for the cluster: the node learns it when it joins one. */
+  readonly awaitsCluster?: boolean;
 }
 
 /**
@@ -22,11 +24,14 @@ export async function openIdentity(
   expected: ExpectedIdentity,
 ): Promise<MetaProperties> {
   const { files, random } = environment;
-  const { path, nodeId, clusterId } = expected;
+  const { path, nodeId, clusterId, awaitsCluster = false } = expected;
+  const ids = random.stream('storage/directory-identity');
+  const newClusterId = (): string => clusterId ?? (awaitsCluster ? '' : newId(ids));
   const found = readMetaProperties(files, path);
   if (found !== undefined) {
     checkMetaProperties(path, found, { clusterId, nodeId });
-    return found;
+    if (found.clusterId !== '' || (awaitsCluster && clusterId === undefined)) return found;
+    return joinCluster(files, { path, meta: found, clusterId: newClusterId() });
   }
   const partition = files.list(path).find((name) => parsePartitionDirectoryName(name) !== undefined);
   if (partition !== undefined) {
@@ -36,10 +41,21 @@ export async function openIdentity(
         'choose an empty directory',
     );
   }
-  const ids = random.stream('storage/directory-identity');
-  const meta = { clusterId: clusterId ?? newId(ids), nodeId, directoryId: newId(ids) };
+  const meta = { clusterId: newClusterId(), nodeId, directoryId: newId(ids) };
   await writeMetaProperties(files, path, meta);
   return meta;
+}
+
+/** The directory belongs to this cluster from now on. Throws `INCONSISTENT_CLUSTER_ID` when it has another already. */
+export async function joinCluster(
+  files: FileSystem,
+  { path, meta, clusterId }: { readonly path: string; readonly meta: MetaProperties; readonly clusterId: string },
+): Promise<MetaProperties> {
+  checkMetaProperties(path, meta, { clusterId, nodeId: meta.nodeId });
+  if (meta.clusterId === clusterId) return meta;
+  const joined = { ...meta, clusterId };
+  await writeMetaProperties(files, path, joined);
+  return joined;
 }
 
 /** 16 random bytes as 22 characters, as Kafka writes its ids; a leading `-` would look like an option to a shell. */

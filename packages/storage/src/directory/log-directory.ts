@@ -22,7 +22,7 @@ import type { HostedLog, OfflinePartition } from './hosted-log.js';
 import { Housekeeping, type HighWatermarkOf } from './housekeeping.js';
 import { inParallel } from './in-parallel.js';
 import { LogRemoval } from './log-removal.js';
-import { openIdentity } from './directory-identity.js';
+import { joinCluster, openIdentity } from './directory-identity.js';
 import { makeDirectories } from './make-directories.js';
 import { unreachableDirectory, type MetaProperties } from './meta-properties.js';
 import { readPartitionMetadata, writePartitionMetadata } from './partition-metadata.js';
@@ -42,6 +42,8 @@ export interface LogDirectoryOptions {
   readonly nodeId: number;
   /** Refuses a directory of another cluster. Left out: the directory's own, or a new one in an empty directory. */
   readonly clusterId?: string;
+  /** An empty directory gets no id of a cluster before `joinCluster`. */
+  readonly awaitsCluster?: boolean;
   /** Of logs found at the start, until `setConfig`. */
   readonly config?: LogConfig;
   readonly maxOpenFiles?: number;
@@ -70,7 +72,7 @@ export class LogDirectory {
   readonly #environment: LogDirectoryEnvironment;
   readonly #options: LogDirectoryOptions;
   readonly #lock: FileLock;
-  readonly #meta: MetaProperties;
+  #meta: MetaProperties;
   readonly #cleanStop: CleanStop | undefined;
   readonly #pool: FilePool;
   readonly #memory = createLogMemory();
@@ -141,6 +143,7 @@ export class LogDirectory {
     return this.#options.path;
   }
 
+  /** Empty until the node has joined a cluster. */
   get clusterId(): string {
     return this.#meta.clusterId;
   }
@@ -223,6 +226,11 @@ export class LogDirectory {
   /** Resolves when the directories of deleted partitions are gone. */
   removalsDone(): Promise<void> {
     return this.#removal.idle();
+  }
+
+  /** The node has become part of a cluster: its directory says so from now on. Throws when it is that of another. */
+  async joinCluster(clusterId: string): Promise<void> {
+    this.#meta = await joinCluster(this.#environment.files, { path: this.path, meta: this.#meta, clusterId });
   }
 
   /** Syncs and closes every log, writes checkpoints and, when all of that went well, the clean-stop mark. */

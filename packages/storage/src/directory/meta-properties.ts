@@ -6,7 +6,8 @@
  *     node.id=1
  *     directory.id=i8yBnY2tQw6oQ1u4tEJt5A
  *
- * Written once, when the directory is first used. A directory of another cluster or node is refused: serving its data
+ * Written when the directory is first used; `cluster.id` is empty until the node has joined a cluster, and then never
+ * changes. A directory of another cluster or node is refused: serving its data
  * under another name mixes two logs, and a node that comes back with another's disk breaks what it promised.
  */
 import { errorMessage, MillraceError, type FileSystem } from '@millrace/base';
@@ -15,6 +16,7 @@ import { parseNatural } from '../checkpoint-text.js';
 import { decodeProperties, encodeProperties } from './properties-text.js';
 
 export interface MetaProperties {
+  /** Empty: none yet. */
   readonly clusterId: string;
   readonly nodeId: number;
   readonly directoryId: string;
@@ -32,7 +34,7 @@ export function readMetaProperties(files: FileSystem, directory: string): MetaPr
   const clusterId = properties?.get('cluster.id');
   const nodeId = parseNatural(properties?.get('node.id') ?? '');
   const directoryId = properties?.get('directory.id');
-  if (properties?.get('version') !== '1' || !clusterId || nodeId === undefined || !directoryId) {
+  if (properties?.get('version') !== '1' || clusterId === undefined || nodeId === undefined || !directoryId) {
     throw new MillraceError(
       'KAFKA_STORAGE_ERROR',
       `${path} is damaged: it must hold version=1, cluster.id, node.id and directory.id. Restore it from a copy, or ` +
@@ -58,7 +60,7 @@ export function checkMetaProperties(
   meta: MetaProperties,
   expected: { readonly clusterId: string | undefined; readonly nodeId: number },
 ): void {
-  if (expected.clusterId !== undefined && expected.clusterId !== meta.clusterId) {
+  if (meta.clusterId !== '' && expected.clusterId !== undefined && expected.clusterId !== meta.clusterId) {
     throw new MillraceError(
       'INCONSISTENT_CLUSTER_ID',
       `${directory} holds data of cluster ${meta.clusterId}, and this node belongs to cluster ${expected.clusterId}. ` +

@@ -60,6 +60,24 @@ describe('whose a data directory is', () => {
     await (await openOn(disk, { clusterId: 'ours' })).close();
   });
 
+  test('a node that waits for its cluster learns its id once', async () => {
+    const disk = new SimulatedDisk();
+    const first = await openOn(disk, { awaitsCluster: true });
+    const { directoryId } = first;
+    expect(first.clusterId).toBe('');
+    await first.close();
+    const second = await openOn(disk, { awaitsCluster: true });
+    expect([second.clusterId, second.directoryId]).toEqual(['', directoryId]);
+    await second.joinCluster('ours');
+    await second.joinCluster('ours');
+    await expect(second.joinCluster('theirs')).rejects.toMatchObject({ code: 'INCONSISTENT_CLUSTER_ID' });
+    await second.close();
+    const third = await openOn(disk, { awaitsCluster: true });
+    expect([third.clusterId, third.directoryId]).toEqual(['ours', directoryId]);
+    await third.close();
+    await expect(openOn(disk, { clusterId: 'theirs' })).rejects.toMatchObject({ code: 'INCONSISTENT_CLUSTER_ID' });
+  });
+
   test('must be readable: a damaged or a lost meta.properties is not guessed', async () => {
     const disk = new SimulatedDisk();
     const directory = await openOn(disk);
