@@ -104,7 +104,7 @@ export class SimulatedCluster {
     const { life } = node;
     const environment = node.life === 1 ? simulation.environment(node.name) : simulation.restart(node.name);
     timeLine.add(node.name, `starts, life ${life}`);
-    const isCurrent = (): boolean => node.life === life && node.state === 'starting';
+    const isCurrent = (): boolean => isIn(node, 'starting', life);
     this.#open(node, this.#logging(node, wrap(environment))).then(
       (running) => {
         if (!isCurrent()) return;
@@ -138,7 +138,7 @@ export class SimulatedCluster {
     } catch (error) {
       timeLine.add(node.name, `did not stop in order: ${errorMessage(error)}`);
     }
-    if (node.life !== life || node.state !== 'stopping') return;
+    if (!isIn(node, 'stopping', life)) return;
     timeLine.add(node.name, 'has stopped');
     this.#ended(node, () => simulation.kill(node.name));
   }
@@ -225,6 +225,11 @@ export class SimulatedCluster {
     };
     return { ...environment, logger: tee(environment.logger) };
   }
+}
+
+/** Whether nothing has ended this life or moved it on. */
+function isIn(node: ClusterNode, state: NodeState, life: number): boolean {
+  return node.life === life && node.state === state;
 }
 
 function fieldsText(fields: LogFields = {}): string {

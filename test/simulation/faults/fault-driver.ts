@@ -60,9 +60,9 @@ export class FaultDriver {
     const node = this.#victim(fault.victim);
     const { name } = node;
     const { network } = simulation;
-    const { kind, atMs: _atMs, victim: _victim, ...facts } = fault;
+    const { kind } = fault;
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
-    timeLine.add('simulator', `fault ${kind} of ${name} ${JSON.stringify(facts)}`);
+    timeLine.add('simulator', `fault of ${name}: ${JSON.stringify({ ...fault, atMs: undefined, victim: undefined })}`);
     switch (fault.kind) {
       case 'crash': {
         const nodes = fault.isEverywhere ? cluster.nodes : [node];

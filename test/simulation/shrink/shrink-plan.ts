@@ -53,8 +53,12 @@ async function shrinkList<Item>(plan: Plan, list: ListOf<Item>, options: ShrinkO
 
 async function attempt(plan: Plan, step: Step, options: ShrinkOptions): Promise<Plan> {
   const candidate = step(plan);
-  if (candidate === undefined || options.isOutOfTime()) return plan;
+  if (candidate === undefined || isSame(candidate, plan) || options.isOutOfTime()) return plan;
   return (await options.isBroken(candidate)) ? candidate : plan;
+}
+
+function isSame(one: Plan, other: Plan): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** Each takes one thing away or makes it plain. */
