@@ -9,9 +9,11 @@
  */
 import { errorByNumber } from '@millrace/protocol';
 import { decodeMetadataRecord } from '@millrace/controller/image';
+import { balancePlan } from '../src/decisions/balance-plan.js';
 import { describeCluster } from '../src/queries/describe-cluster.js';
 import { describeConfigs } from '../src/queries/describe-configs.js';
 import { describeTopicPartitions } from '../src/queries/describe-topic-partitions.js';
+import { listReassignments } from '../src/queries/list-reassignments.js';
 import { MachineRunner } from './machine-runner.js';
 
 /** The file with each block's output replaced by the one found. */
@@ -63,6 +65,14 @@ class Scenario {
       if (error instanceof Error && 'code' in error) return `${String(error.code)}: ${error.message}`;
       throw error;
     }
+  }
+
+  #partition(where = '') {
+    const { topic: name, partition } = targetOf(where);
+    const topic = this.#runner.image.topicByName(name);
+    const one = topic?.partitions[partition];
+    if (topic === undefined || one === undefined) throw new Error(`there is no partition ${where}`);
+    return { topic, one };
   }
 
   readonly #handlers: Readonly<Record<string, (args: Arguments) => string>> = {
@@ -117,6 +127,80 @@ class Scenario {
       const brokerEpoch = this.#runner.image.brokers.get(nodeId)?.brokerEpoch ?? -1;
       this.#runner.run({ kind: 'fence-broker', nodeId, brokerEpoch });
       return 'ok';
+    },
+    unregister: ({ words }) => {
+      this.#runner.run({ kind: 'unregister-broker', nodeId: Number(words[0]) });
+      return 'ok';
+    },
+    /** isr topic-0 1,2,3: the leader asks for this in-sync set, as it knows the partition and the brokers. */
+    isr: ({ words, values }) => {
+      const { topic, one } = this.#partition(words[0]);
+      const brokerEpoch = (nodeId: number): number => this.#runner.image.brokers.get(nodeId)?.brokerEpoch ?? -1;
+      const brokerId = Number(values.get('from') ?? one.leader);
+      const request = {
+        brokerId,
+        brokerEpoch: Number(values.get('broker-epoch') ?? brokerEpoch(brokerId)),
+        partitions: [
+          {
+            topicId: values.get('id') ?? topic.topicId,
+            partition: one.partition,
+            leaderEpoch: Number(values.get('leader-epoch') ?? one.leaderEpoch),
+            partitionEpoch: Number(values.get('partition-epoch') ?? one.partitionEpoch),
+            newIsr: idsOf(words[1]).map((id) => ({
+              brokerId: id,
+              brokerEpoch: Number(values.get(`epoch-of-${id}`) ?? brokerEpoch(id)),
+            })),
+          },
+        ],
+      };
+      return this.#runner
+        .run({ kind: 'alter-partition', request })
+        .partitions.map(
+          (result) => failure(result) ?? `isr ${result.isr.join()} partition epoch ${result.partitionEpoch}`,
+        )
+        .join('\n');
+    },
+    /** elect preferred|unclean [topic-0 ...] */
+    elect: ({ words }) => {
+      const [electionType, ...targets] = words;
+      if (electionType !== 'preferred' && electionType !== 'unclean') throw new Error('elect what?');
+      const partitions = targets.length === 0 ? null : targets.map(targetOf);
+      return (
+        this.#runner
+          .run({ kind: 'elect-leaders', request: { electionType, partitions } })
+          .partitions.map((one) => failure(one) ?? `${one.topic}-${one.partition} leader ${one.leader}`)
+          .join('\n') || 'none'
+      );
+    },
+    balance: ({ words }) => {
+      const { moved, remaining } = this.#runner.run({ kind: 'balance-leaders', limit: Number(words[0]) });
+      return `moved ${moved} remaining ${remaining}`;
+    },
+    /** reassign topic-0 1,2,3, or: reassign topic-0 cancel */
+    reassign: ({ words }) => {
+      const { topic, partition } = targetOf(words[0] ?? '');
+      const replicas = words[1] === 'cancel' ? null : idsOf(words[1]);
+      const request = { topics: [{ name: topic, partitions: [{ partition, replicas }] }] };
+      return this.#runner
+        .run({ kind: 'reassign-partitions', request })
+        .partitions.map((one) => failure(one) ?? 'begun')
+        .join('\n');
+    },
+    moving: () =>
+      listReassignments(this.#runner.image, { topics: null })
+        .partitions.map(
+          (one) =>
+            `${one.topic}-${one.partition} replicas ${one.replicas.join()} adding ${one.adding.join() || 'none'} removing ${one.removing.join() || 'none'}`,
+        )
+        .join('\n') || 'none',
+    /** plan [without=3] */
+    plan: ({ words, values }) => {
+      const topics = words.length === 0 ? {} : { topics: words };
+      return (
+        balancePlan(this.#runner.image, { ...topics, without: idsOf(values.get('without')) })
+          .map((one) => `${one.topic}-${one.partition} ${one.before.join()} to ${one.replicas.join()}`)
+          .join('\n') || 'nothing to move'
+      );
     },
     create: ({ words, values }) => {
       const names = words.filter((word) => !word.includes('=') && word !== 'validate-only');
@@ -217,6 +301,15 @@ class Scenario {
       return lines.join('\n') || 'nothing';
     },
   };
+}
+
+function idsOf(list = ''): number[] {
+  return list === '' ? [] : list.split(',').map(Number);
+}
+
+function targetOf(where: string): { topic: string; partition: number } {
+  const dash = where.lastIndexOf('-');
+  return { topic: where.slice(0, dash), partition: Number(where.slice(dash + 1)) };
 }
 
 function configsOf(words: readonly string[]): Record<string, string> {

@@ -150,6 +150,21 @@ function preferredOf({ replicas }: PartitionImage): number {
 
 /** The one place where a partition becomes another. */
 function changed(before: PartitionImage, wanted: Wanted, rules: PartitionRules): PartitionImage {
+  let after = derived(before, wanted, rules);
+  // An election from the ELR changes the ISR, and that may be what a reassignment waited for.
+  if (isReassigning(after)) after = derived(after, {}, rules);
+  if (isSamePartition(before, after)) return before;
+  const isFenced =
+    after.leader !== before.leader || before.replicas.some((replica) => !after.replicas.includes(replica));
+  return {
+    ...after,
+    leaderEpoch: before.leaderEpoch + (isFenced ? 1 : 0),
+    partitionEpoch: before.partitionEpoch + 1,
+  };
+}
+
+/** All that follows from what is wanted, but for the epochs. */
+function derived(before: PartitionImage, wanted: Wanted, rules: PartitionRules): PartitionImage {
   const moved = moveOf(before, wanted, rules);
   const { replicas, isr } = moved;
   const minInsyncReplicas = effectiveMinInsyncReplicas(rules.minInsyncReplicas, replicas.length - moved.adding.length);
@@ -166,14 +181,7 @@ function changed(before: PartitionImage, wanted: Wanted, rules: PartitionRules):
   const leader = wanted.leader ?? before.leader;
   const keeps = leader !== -1 && isr.includes(leader) && rules.isActive(leader);
   const now = keeps ? { leader, isr, elr } : elected({ replicas, isr, elr, minInsyncReplicas }, rules);
-  const after = { ...before, ...moved, ...now, minInsyncReplicas };
-  if (isSamePartition(before, after)) return before;
-  const isFenced = after.leader !== before.leader || before.replicas.some((replica) => !replicas.includes(replica));
-  return {
-    ...after,
-    leaderEpoch: before.leaderEpoch + (isFenced ? 1 : 0),
-    partitionEpoch: before.partitionEpoch + 1,
-  };
+  return { ...before, ...moved, ...now, minInsyncReplicas };
 }
 
 interface Move {
