@@ -6,10 +6,8 @@ test('each partition of a turn is synced once, at the end of the turn', () => {
   const clock = new ManualClock();
   const syncs = new SyncSchedule(clock);
   const started: string[] = [];
-  const [a, b] = ['a', 'b'].map((name) => ({ startSync: () => started.push(name) })) as [
-    { startSync(): void },
-    { startSync(): void },
-  ];
+  const named = (name: string): { startSync(): void } => ({ startSync: () => void started.push(name) });
+  const [a, b] = [named('a'), named('b')];
   syncs.request(a);
   syncs.request(b);
   syncs.request(a);

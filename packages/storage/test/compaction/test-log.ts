@@ -1,7 +1,7 @@
 /** A log as compaction sees it: segments on a simulated disk, and nothing else of a partition. */
 import { assert, type FileSystem } from '@millrace/base';
 import { BatchView, recordsOf } from '@millrace/record';
-import { ManualClock, recordingLogger, type SimulatedDisk } from '@millrace/testkit';
+import { ManualClock, recordingLogger, type RecordingLogger, type SimulatedDisk } from '@millrace/testkit';
 import { LogCompactor, type CompactionHost } from '../../src/compaction/log-compactor.js';
 import { recoverSwaps } from '../../src/compaction/segment-swap.js';
 import { FilePool } from '../../src/file-pool.js';
@@ -21,7 +21,7 @@ export interface ReadRecord {
 export class TestLog implements CompactionHost {
   readonly files: FileSystem;
   readonly clock = new ManualClock();
-  readonly logger = recordingLogger();
+  readonly logger: RecordingLogger = recordingLogger();
   readonly segmentContext: SegmentContext;
   segments: Segment[] = [];
   startOffset = 0;
