@@ -5,6 +5,7 @@
  */
 import type { Counter, Gauge, Histogram, Labels, Metrics } from '@millrace/base';
 import { type ApiListener, apis, errorByNumber } from '@millrace/protocol';
+import { ReplicationMetrics } from './replication/replication-metrics.js';
 
 const latencySeconds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const listenerLabels: Readonly<Record<ApiListener, Labels>> = {
@@ -13,6 +14,7 @@ const listenerLabels: Readonly<Record<ApiListener, Labels>> = {
 };
 
 export class BrokerMetrics {
+  readonly replication: ReplicationMetrics;
   /** Asked at each scrape. */
   readonly pendingProduces: Gauge;
   readonly pendingFetches: Gauge;
@@ -38,6 +40,7 @@ export class BrokerMetrics {
       metrics.counter({ name: `millrace_${name}`, help, labels });
     const gauge = (name: string, help: string, labels: readonly string[] = []): Gauge =>
       metrics.gauge({ name: `millrace_${name}`, help, labels });
+    this.replication = new ReplicationMetrics(metrics);
     this.#openConnections = gauge('connections', 'Open connections.', ['listener']);
     this.#acceptedConnections = counter('connections_accepted_total', 'Connections accepted.', ['listener']);
     this.#refusedConnections = counter('connections_refused_total', 'Connections refused, by reason.', [

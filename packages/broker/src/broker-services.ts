@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@millrace/base';
 import type { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerSettings } from './broker-settings.js';
 import type { ControllerGateway } from './controller-gateway.js';
+import type { CatchUpGate } from './replication/catch-up-gate.js';
 import type { Partitions } from './partitions.js';
 import type { ProducerIds } from './producer-ids.js';
 import type { DeadlineQueue } from './waiting/deadline-queue.js';
@@ -20,6 +21,7 @@ export interface BrokerServices {
   readonly producerIds: ProducerIds;
   readonly produceDeadlines: DeadlineQueue;
   readonly fetchDeadlines: DeadlineQueue;
+  readonly catchUp: CatchUpGate;
   /** The node is about to stop: what waits is answered with what there is. */
   readonly isStopping: () => boolean;
 }

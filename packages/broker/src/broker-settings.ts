@@ -35,6 +35,17 @@ export interface BrokerSettings {
   readonly housekeepingMs: number;
   /** How long a graceful stop waits for replies to be read. */
   readonly shutdownMs: number;
+  /** How long it waits before that for its leaderships to move to other nodes. */
+  readonly controlledShutdownMs: number;
+  /** Between two signs of life to the controller. */
+  readonly heartbeatMs: number;
+  /** A follower that lags for longer is put out of the in-sync set. */
+  readonly replicaLagMaxMs: number;
+  /** How long a fetch of this node from a leader waits for records. */
+  readonly replicaFetchWaitMs: number;
+  /** Record bytes of one reply to this node as follower, and of one partition in it. */
+  readonly replicaFetchMaxBytes: number;
+  readonly replicaFetchPartitionMaxBytes: number;
 }
 
 export const defaultBrokerSettings: BrokerSettings = {
@@ -55,4 +66,10 @@ export const defaultBrokerSettings: BrokerSettings = {
   autoCreateTopics: true,
   housekeepingMs: 30_000,
   shutdownMs: 5_000,
+  controlledShutdownMs: 10_000,
+  heartbeatMs: 2_000,
+  replicaLagMaxMs: 30_000,
+  replicaFetchWaitMs: 500,
+  replicaFetchMaxBytes: 8 * 1024 * 1024,
+  replicaFetchPartitionMaxBytes: 1024 * 1024,
 };

@@ -2,24 +2,37 @@
  * The data path of one node: its listeners, its partitions, and the requests that wait.
  *
  * Start: open what the metadata gives this node, bind the listeners, register with the controller under the bound
- * address, then begin to serve; who connects earlier waits in its socket.
+ * address, then begin to serve; clients that connect earlier wait in their sockets.
  *
- * Stop: accept nothing, begin no further request, answer what waits (fetches with what there is, produces after the
- * sync), close the connections. The logs stay open: they belong to the log directory.
+ * Stop: hand the leaderships over, accept nothing, begin no further request, answer what waits (fetches with what there
+ * is, produces after the sync), close the connections. The logs stay open: they belong to the log directory.
  */
-import { type Address, type Environment, errorMessage, formatAddress, type Timer } from '@millrace/base';
-import type { NodeDefaults, NodeRole } from '@millrace/controller/image';
+import {
+  type Address,
+  assert,
+  type Environment,
+  errorMessage,
+  formatAddress,
+  MillraceError,
+  type Timer,
+} from '@millrace/base';
+import type { MetadataDelta, NodeDefaults, NodeRole } from '@millrace/controller/image';
 import type { LogDirectory } from '@millrace/storage';
 import { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerServices } from './broker-services.js';
 import type { BrokerSettings } from './broker-settings.js';
-import type { ControllerGateway } from './controller-gateway.js';
+import type { BrokerRegistration, ControllerGateway } from './controller-gateway.js';
 import { Dispatcher } from './dispatch.js';
+import { helloHandler } from './handlers/18-hello.js';
 import { dispatchTable } from './handlers/dispatch-table.js';
+import { InternalListener } from './internal-listener.js';
 import { BrokerListener } from './listener.js';
-import { SyncSchedule } from './partition/sync-schedule.js';
+import { Membership } from './membership/membership.js';
 import { Partitions } from './partitions.js';
 import { ProducerIds } from './producer-ids.js';
+import { CatchUpGate } from './replication/catch-up-gate.js';
+import { Replication } from './replication/replication.js';
+import type { AnyHandler } from './request.js';
 import { DeadlineQueue } from './waiting/deadline-queue.js';
 
 export interface BrokerOptions {
@@ -29,13 +42,16 @@ export interface BrokerOptions {
   readonly clusterId: string;
   readonly softwareVersion: string;
   readonly client: Address;
-  readonly internal: Address | undefined;
+  /** Where nodes connect: one that is open already, which stays its owner's; an address for one of its own; none. */
+  readonly internal: InternalListener | Address | undefined;
   readonly logDirectory: LogDirectory;
   readonly controller: ControllerGateway;
   /** What the node's configuration says of topic settings. */
   readonly nodeDefaults: NodeDefaults;
   readonly producerIdExpirationMs: number;
   readonly identity: BrokerIdentity;
+  /** Drawn by this process; drawn here when left out. */
+  readonly incarnationId?: string;
 }
 
 /** How the node appears in the cluster. */
@@ -45,20 +61,30 @@ export interface BrokerIdentity {
   readonly hostLabel: string | null;
   /** Where clients reach it; undefined: at the bound address. Port 0 stands for the bound port. */
   readonly advertised: Address | undefined;
+  /** The same for nodes and the internal listener. */
+  readonly advertisedInternal?: Address | undefined;
 }
 
 export class Broker {
   readonly #options: BrokerOptions;
+  readonly #incarnationId: string;
+  readonly #metrics: BrokerMetrics;
   readonly #services: BrokerServices;
   readonly #partitions: Partitions;
-  readonly #listeners: BrokerListener[] = [];
+  readonly #replication: Replication;
+  readonly #membership: Membership;
+  #client: BrokerListener | undefined;
+  #internal: InternalListener | undefined;
   #unsubscribe: (() => void) | undefined;
-  #brokerEpoch = -1;
   #housekeeping: Timer | undefined;
   #isStopping = false;
   #closing: Promise<void> | undefined;
 
-  /** Rejects with a typed error when a listener cannot be bound. */
+  /**
+   * Resolves when it serves. A controller that cannot be reached is no reason to fail: it registers as soon as it can, and
+   * `problems` says so until then. Rejects with a typed error when a listener cannot be bound, or the registration is
+   * refused for good.
+   */
   static async open(options: BrokerOptions): Promise<Broker> {
     const broker = new Broker(options);
     try {
@@ -71,31 +97,64 @@ export class Broker {
   }
 
   private constructor(options: BrokerOptions) {
-    const { environment, controller, nodeId, logDirectory, nodeDefaults, producerIdExpirationMs } = options;
-    const { clock, logger } = environment;
-    const maxWaiting = options.settings.maxWaitingRequests;
+    const { environment, controller, nodeId, logDirectory, nodeDefaults, producerIdExpirationMs, settings } = options;
+    const { clock, logger, random } = environment;
+    const maxWaiting = settings.maxWaitingRequests;
     this.#options = options;
+    this.#incarnationId =
+      options.incarnationId ?? Buffer.from(random.stream('incarnation id').bytes(16)).toString('base64url');
+    this.#metrics =
+      options.internal instanceof InternalListener ? options.internal.metrics : new BrokerMetrics(environment.metrics);
+    this.#replication = new Replication({
+      environment,
+      settings,
+      controller,
+      metrics: this.#metrics.replication,
+      nodeId,
+      brokerEpoch: () => this.#membership.brokerEpoch,
+      credentials: () => ({
+        nodeId,
+        clusterId: options.clusterId,
+        directoryId: logDirectory.directoryId,
+        incarnationId: this.#incarnationId,
+      }),
+      partitions: () => this.#partitions.all(),
+    });
     this.#partitions = new Partitions({
       nodeId,
+      incarnationId: this.#incarnationId,
       logDirectory,
       nodeDefaults,
       producerIdExpirationMs,
-      syncs: new SyncSchedule(clock),
+      host: this.#replication.partitionHost,
       logger,
+      onRole: (partition) => this.#replication.onRole(partition),
+    });
+    this.#membership = new Membership({
+      nodeId,
+      clock,
+      logger,
+      random: random.stream('membership'),
+      controller,
+      registration: () => this.#registration(),
+      metadataOffset: () => this.#partitions.position - 1,
+      mustResign: () => this.#replication.hasFailedLeader(),
+      heartbeatMs: settings.heartbeatMs,
     });
     this.#services = {
       nodeId,
       clusterId: options.clusterId,
       softwareVersion: options.softwareVersion,
-      settings: options.settings,
+      settings,
       clock,
       logger,
-      metrics: new BrokerMetrics(environment.metrics),
+      metrics: this.#metrics,
       controller,
       partitions: this.#partitions,
-      producerIds: new ProducerIds(() => controller.allocateProducerIds({ nodeId, brokerEpoch: this.#brokerEpoch })),
+      producerIds: new ProducerIds(() => controller.allocateProducerIds({ nodeId, brokerEpoch: this.brokerEpoch })),
       produceDeadlines: new DeadlineQueue(clock, { maxWaiting }),
       fetchDeadlines: new DeadlineQueue(clock, { maxWaiting }),
+      catchUp: new CatchUpGate(clock),
       isStopping: () => this.#isStopping,
     };
     this.#observe();
@@ -103,22 +162,23 @@ export class Broker {
 
   /** As bound, with the real ports. */
   get clientAddress(): Address {
-    return this.#listeners[0]?.address ?? this.#options.client;
+    return this.#client?.address ?? this.#options.client;
   }
 
   /** Of this process's registration; -1 before it. Belongs into the mark of a clean stop. */
   get brokerEpoch(): number {
-    return this.#brokerEpoch;
+    return this.#membership.brokerEpoch;
   }
 
   get internalAddress(): Address | undefined {
-    return this.#listeners[1]?.address;
+    return this.#internal?.address;
   }
 
   /** Why the node should not get traffic at the moment; empty when it should. */
   get problems(): readonly string[] {
     if (this.#isStopping) return ['the broker is stopping'];
     const problems: string[] = [];
+    if (this.#membership.problem !== undefined) problems.push(`the broker is ${this.#membership.problem}`);
     for (const partition of this.#partitions.all()) {
       if (partition.isOffline) problems.push(`the log of ${partition.label} is offline`);
     }
@@ -135,73 +195,132 @@ export class Broker {
   }
 
   async #start(): Promise<void> {
-    const { environment, settings, client, internal, controller } = this.#options;
-    this.#unsubscribe = controller.subscribe((image, delta) => this.#partitions.follow(image, delta));
+    const { environment, settings, client, controller } = this.#options;
+    this.#unsubscribe = controller.subscribe((image, delta) => {
+      this.#partitions.follow(image, delta);
+      this.#noteBrokers(delta);
+    });
     await this.#partitions.settled();
     this.#partitions.reportOrphans();
-    const { metrics } = this.#services;
-    const dispatcher = new Dispatcher({
-      handlers: dispatchTable(this.#services),
-      clock: environment.clock,
-      logger: environment.logger,
-      metrics,
+    const handlers = dispatchTable(this.#services);
+    const dispatcher = this.#clientDispatcher(handlers);
+    this.#client = await BrokerListener.open({
+      environment,
+      kind: 'client',
+      address: client,
+      settings,
+      metrics: this.#metrics,
+      onRequest: (connection, frame) => dispatcher.dispatch(connection, frame),
     });
-    for (const [kind, address] of [
-      ['client', client],
-      ['internal', internal],
-    ] as const) {
-      if (address === undefined) continue;
-      const listener = await BrokerListener.open({
-        environment,
-        kind,
-        address,
-        settings,
-        metrics,
-        onRequest: (connection, frame) => dispatcher.dispatch(connection, frame),
-      });
-      this.#listeners.push(listener);
-    }
+    await this.#openInternal(handlers);
     await this.#register();
+    this.#membership.start();
+    this.#replication.start();
     this.#scheduleHousekeeping();
-    for (const listener of this.#listeners) listener.serve();
+    this.#client.serve();
     environment.logger.info('broker serves', { client: formatAddress(this.clientAddress) });
   }
 
-  /** Becomes known under the bound address, and leader of what it may lead. */
+  #clientDispatcher(handlers: readonly AnyHandler[]): Dispatcher {
+    const { environment, settings, clusterId, nodeId, softwareVersion } = this.#options;
+    const { maxFrameBytes, maxBatchBytes } = settings;
+    const dispatcher: Dispatcher = new Dispatcher({
+      handlers: [
+        ...handlers,
+        helloHandler({
+          clusterId: () => clusterId,
+          nodeId,
+          softwareVersion,
+          maxFrameBytes,
+          maxBatchBytes,
+          isServed: (apiKey) => dispatcher.isServed(apiKey),
+        }),
+      ],
+      clock: environment.clock,
+      logger: environment.logger,
+      metrics: this.#metrics,
+    });
+    return dispatcher;
+  }
+
+  async #openInternal(handlers: readonly AnyHandler[]): Promise<void> {
+    const { environment, settings, internal, clusterId, nodeId, softwareVersion } = this.#options;
+    if (internal === undefined) return;
+    this.#internal =
+      internal instanceof InternalListener
+        ? internal
+        : await InternalListener.open({
+            environment,
+            settings,
+            address: internal,
+            nodeId,
+            softwareVersion,
+            clusterId: () => clusterId,
+            metrics: this.#metrics,
+          });
+    this.#internal.serve(handlers);
+  }
+
+  /** Becomes known under the bound address, and leader of what it may lead; later, when the controller cannot be reached. */
   async #register(): Promise<void> {
-    const { nodeId, controller, logDirectory, identity, environment } = this.#options;
-    const { roles, rack, hostLabel, advertised } = identity;
-    const bound = this.clientAddress;
-    const incarnationId = Buffer.from(environment.random.stream('incarnation id').bytes(16)).toString('base64url');
-    const { brokerEpoch } = await controller.registerBroker({
+    const { logger } = this.#options.environment;
+    try {
+      await this.#membership.register();
+      await this.#partitions.settled();
+      await this.#membership.beat();
+      await this.#partitions.settled();
+    } catch (error) {
+      const isTemporary = error instanceof MillraceError && error.retriable;
+      if (!isTemporary) throw error;
+      logger.info('the controller cannot be reached yet; it is tried again', { error: errorMessage(error) });
+    }
+  }
+
+  #registration(): BrokerRegistration {
+    const { nodeId, logDirectory, identity } = this.#options;
+    const { roles, rack, hostLabel, advertised, advertisedInternal } = identity;
+    const { host, port } = reachable(advertised, this.clientAddress);
+    const internal = this.#internal === undefined ? undefined : reachable(advertisedInternal, this.#internal.address);
+    return {
       nodeId,
-      incarnationId,
+      incarnationId: this.#incarnationId,
       directoryId: logDirectory.directoryId,
       cleanStopEpoch: logDirectory.cleanStop?.brokerEpoch ?? -1,
       roles,
       rack,
       hostLabel,
-      host: advertised?.host ?? bound.host,
-      port: advertised === undefined || advertised.port === 0 ? bound.port : advertised.port,
-    });
-    this.#brokerEpoch = brokerEpoch;
-    await this.#partitions.settled();
-    const metadataOffset = controller.image.position - 1;
-    await controller.heartbeat({ nodeId, brokerEpoch, metadataOffset, wantFence: false, wantShutdown: false });
-    await this.#partitions.settled();
+      host,
+      port,
+      ...(internal === undefined ? {} : { internalHost: internal.host, internalPort: internal.port }),
+    };
+  }
+
+  #noteBrokers({ brokersChanged }: MetadataDelta): void {
+    for (const { before, after } of brokersChanged) {
+      const nodeId = (after ?? before)?.nodeId;
+      assert(nodeId !== undefined, 'a broker that changed was there before or after');
+      this.#replication.onBroker(nodeId, after);
+    }
+    if (brokersChanged.length > 0) void this.#partitions.settled().then(() => this.#membership.nudge());
   }
 
   async #close(): Promise<void> {
     const { settings, environment } = this.#options;
+    if (this.#client !== undefined && this.#replication.hasOthers()) {
+      await this.#membership.leave(settings.controlledShutdownMs);
+    }
     this.#isStopping = true;
+    this.#membership.stop();
     this.#housekeeping?.cancel();
-    await Promise.all(this.#listeners.map((listener) => listener.stopAccepting()));
-    const drained = this.#listeners.map((listener) => listener.drain(settings.shutdownMs));
+    this.#replication.stop();
+    const ownInternal = this.#internal === this.#options.internal ? undefined : this.#internal;
+    await Promise.all([this.#client?.stopAccepting(), ownInternal?.stopAccepting()]);
+    const drained = Promise.all([this.#client?.drain(settings.shutdownMs), ownInternal?.drain()]);
     this.#services.fetchDeadlines.expireAll();
     await this.#partitions.settled();
     await Promise.all([...this.#partitions.all()].map((partition) => partition.settled()));
     this.#services.produceDeadlines.expireAll();
-    await Promise.all(drained);
+    await drained;
     this.#unsubscribe?.();
     await this.#partitions.close();
     environment.logger.info('broker stopped', { nodeId: this.#options.nodeId });
@@ -241,4 +360,11 @@ export class Broker {
     metrics.logBytes.observe(() => logDirectory.sizeBytes);
     metrics.freeDiskBytes.observe(() => logDirectory.freeBytes);
   }
+}
+
+function reachable(advertised: Address | undefined, bound: Address): Address {
+  return {
+    host: advertised?.host ?? bound.host,
+    port: advertised === undefined || advertised.port === 0 ? bound.port : advertised.port,
+  };
 }

@@ -23,6 +23,7 @@ import {
   type FrameHeader,
   FrameReader,
   maxFrameBytesBeforeHello,
+  type NodeCredentials,
   protocolError,
   responseFlag,
   type SlabPool,
@@ -70,6 +71,7 @@ export class Connection implements SocketHandler {
   readonly #openedMs: number;
   #isServing = false;
   #saidHello = false;
+  #node: NodeCredentials | null = null;
   #inFlight = 0;
   #isAdvancing = false;
   #isPaused = false;
@@ -125,9 +127,15 @@ export class Connection implements SocketHandler {
     return this.#inFlight;
   }
 
+  /** The node of the cluster that the peer is; null for clients. */
+  get node(): NodeCredentials | null {
+    return this.#node;
+  }
+
   /** Hello was accepted: other requests and longer frames may follow. */
-  acceptHello(): void {
+  acceptHello(node: NodeCredentials | null = null): void {
     this.#saidHello = true;
+    this.#node = node;
     this.#reader.setMaxFrameBytes(this.#options.settings.maxFrameBytes);
   }
 

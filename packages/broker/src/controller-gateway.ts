@@ -4,6 +4,10 @@
  */
 import type { MetadataDelta, MetadataImage, NodeRole } from '@millrace/controller/image';
 import type {
+  AlterPartitionReassignmentsRequest,
+  AlterPartitionReassignmentsResponse,
+  AlterPartitionRequest,
+  AlterPartitionResponse,
   CreatePartitionsRequest,
   CreatePartitionsResponse,
   CreateTopicsRequest,
@@ -13,8 +17,12 @@ import type {
   DescribeClusterResponse,
   DescribeConfigsRequest,
   DescribeConfigsResponse,
+  ElectLeadersRequest,
+  ElectLeadersResponse,
   IncrementalAlterConfigsRequest,
   IncrementalAlterConfigsResponse,
+  ListPartitionReassignmentsRequest,
+  ListPartitionReassignmentsResponse,
 } from '@millrace/protocol';
 
 /** Producer ids `[first, first + count)` that nobody else was given or will be. */
@@ -37,6 +45,9 @@ export interface BrokerRegistration {
   /** Where clients reach it. */
   readonly host: string;
   readonly port: number;
+  /** Where nodes reach it; left out where it has no internal listener. */
+  readonly internalHost?: string;
+  readonly internalPort?: number;
 }
 
 export interface BrokerHeartbeat {
@@ -46,6 +57,12 @@ export interface BrokerHeartbeat {
   readonly metadataOffset: number;
   readonly wantFence: boolean;
   readonly wantShutdown: boolean;
+}
+
+export interface BrokerHeartbeatReply {
+  readonly isFenced: boolean;
+  /** It leads nothing any more, and may stop as it wanted. */
+  readonly shouldShutdown: boolean;
 }
 
 export interface ControllerGateway {
@@ -59,8 +76,14 @@ export interface ControllerGateway {
    */
   subscribe(listener: (image: MetadataImage, delta: MetadataDelta) => void): () => void;
   registerBroker(request: BrokerRegistration): Promise<{ readonly brokerEpoch: number }>;
-  heartbeat(request: BrokerHeartbeat): Promise<{ readonly isFenced: boolean }>;
+  heartbeat(request: BrokerHeartbeat): Promise<BrokerHeartbeatReply>;
   allocateProducerIds(request: { readonly nodeId: number; readonly brokerEpoch: number }): Promise<ProducerIdBlock>;
+  alterPartition(request: AlterPartitionRequest): Promise<AlterPartitionResponse>;
+  electLeaders(request: ElectLeadersRequest): Promise<ElectLeadersResponse>;
+  alterPartitionReassignments(
+    request: AlterPartitionReassignmentsRequest,
+  ): Promise<AlterPartitionReassignmentsResponse>;
+  listPartitionReassignments(request: ListPartitionReassignmentsRequest): Promise<ListPartitionReassignmentsResponse>;
   /** These and the next resolve when the change is committed and `image` has it. */
   createTopics(request: CreateTopicsRequest): Promise<CreateTopicsResponse>;
   /** Creates those that do not exist, with default settings. */

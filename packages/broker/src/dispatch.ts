@@ -1,12 +1,21 @@
 /**
  * From a frame to its handler and back to a reply: one table, made from the handlers that exist. What is not in it is
- * refused.
+ * refused, and so is what the listener is not for: nodes' requests on the client listener, and clients' on the internal
+ * one but for those that nodes send too.
  *
  * A request that cannot be decoded, or whose API is unknown, is answered with an error; the connection lives on, for
  * its framing is intact. Only a wrong start (no Hello, a second Hello) closes it.
  */
-import { type Clock, errorCode, errorMessage, type Logger, MillraceError } from '@millrace/base';
-import { apis, decodeRequest, encodeResponse, errorNumber, helloApi, protocolError } from '@millrace/protocol';
+import { assert, type Clock, errorCode, errorMessage, type Logger, MillraceError } from '@millrace/base';
+import {
+  apis,
+  decodeRequest,
+  encodeResponse,
+  errorNumber,
+  helloApi,
+  isServedOn,
+  protocolError,
+} from '@millrace/protocol';
 import type { BrokerMetrics } from './broker-metrics.js';
 import type { Connection, RequestFrame } from './connection.js';
 import type { Answer, AnyHandler } from './request.js';
@@ -16,6 +25,8 @@ export interface DispatcherOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: BrokerMetrics;
+  /** What to say of an API that has no handler; left out: that there is none. */
+  readonly notServed?: (apiKey: number) => MillraceError;
 }
 
 /** What is left of a request while its handler works. */
@@ -23,11 +34,23 @@ type Header = Pick<RequestFrame, 'correlationId' | 'apiKey' | 'apiVersion' | 'fl
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #handlers: ReadonlyMap<number, AnyHandler>;
+  readonly #handlers = new Map<number, AnyHandler>();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.#handlers = new Map(options.handlers.map((handler) => [handler.api.key, handler]));
+    this.add(options.handlers);
+  }
+
+  /** Serves these too, from now on. */
+  add(handlers: readonly AnyHandler[]): void {
+    for (const handler of handlers) {
+      assert(!this.#handlers.has(handler.api.key), `${handler.api.name} has one handler`);
+      this.#handlers.set(handler.api.key, handler);
+    }
+  }
+
+  isServed(apiKey: number): boolean {
+    return this.#handlers.has(apiKey);
   }
 
   dispatch(connection: Connection, frame: RequestFrame): void {
@@ -61,14 +84,15 @@ export class Dispatcher {
       throw protocolError('HELLO_REQUIRED', 'The first frame on a connection must be Hello, and only the first.');
     }
     const handler = this.#handlers.get(frame.apiKey);
-    if (handler === undefined) {
-      throw protocolError('UNSUPPORTED_VERSION', `There is no API with key ${frame.apiKey} here.`);
+    const api = handler?.api ?? apis.get(frame.apiKey);
+    if (api !== undefined && !isServedOn(api, connection.listener)) {
+      const place = api.listener === 'internal' ? 'nodes of the cluster, on the internal' : 'clients, on the client';
+      throw protocolError('CLUSTER_AUTHORIZATION_FAILED', `${api.name} is for ${place} listener.`);
     }
-    const { api } = handler;
-    if (api.listener === 'internal' && connection.listener !== 'internal') {
-      throw protocolError(
-        'CLUSTER_AUTHORIZATION_FAILED',
-        `${api.name} is for nodes of the cluster, on the internal listener.`,
+    if (handler === undefined || api === undefined) {
+      throw (
+        this.#options.notServed?.(frame.apiKey) ??
+        protocolError('UNSUPPORTED_VERSION', `There is no API with key ${frame.apiKey} here.`)
       );
     }
     if (frame.payload.length > 0 && !api.requestPayload) {
@@ -103,12 +127,17 @@ export class Dispatcher {
     metrics.failed(header.apiKey, errorNumber(error));
     if (errorNumber(error) === -1) logUnexpected(logger, apis.get(header.apiKey)?.name ?? 'unknown', error);
     const code = errorCode(error);
-    if (code === 'HELLO_REQUIRED' || code === 'INVALID_FRAME' || code === 'INCONSISTENT_CLUSTER_ID') {
+    if (code === 'HELLO_REQUIRED' || code === 'INVALID_FRAME' || isWrongPeer(header, code)) {
       connection.refuseAndClose(header, error);
     } else {
       connection.refuse(header, error);
     }
   }
+}
+
+/** Hello was refused: there is nothing else that it could be served. */
+function isWrongPeer({ apiKey }: Header, code: string | undefined): boolean {
+  return apiKey === helloApi.key && (code === 'INCONSISTENT_CLUSTER_ID' || code === 'CLUSTER_AUTHORIZATION_FAILED');
 }
 
 /** An error that no table has is a bug here or below: the peer learns nothing of it, the log all. */

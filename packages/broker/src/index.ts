@@ -1,4 +1,13 @@
 export { Broker, type BrokerIdentity, type BrokerOptions } from './broker.js';
 export { defaultBrokerSettings, type BrokerSettings } from './broker-settings.js';
-export type { BrokerHeartbeat, BrokerRegistration, ControllerGateway, ProducerIdBlock } from './controller-gateway.js';
+export type {
+  BrokerHeartbeat,
+  BrokerHeartbeatReply,
+  BrokerRegistration,
+  ControllerGateway,
+  ProducerIdBlock,
+} from './controller-gateway.js';
 export { listenError } from './listen-error.js';
+export { InternalListener, type InternalListenerOptions } from './internal-listener.js';
+export { handlerOf, type AnyHandler, type Answer, type Handler, type Reply, type RequestContext } from './request.js';
+export { NodeChannels, type NodeChannelsOptions } from './node-channels.js';

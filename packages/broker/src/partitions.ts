@@ -1,15 +1,19 @@
 /**
- * The partitions this node serves, kept in step with the cluster's metadata: creates, grows, reconfigures and deletes
- * logs as the image changes.
+ * The partitions this node has a replica of, kept in step with the cluster's metadata: creates, grows, reconfigures and
+ * deletes logs, leads and follows, as the image changes.
+ *
+ * A replica takes no part in its partition before the image holds the registration of this very process. Before it, the
+ * metadata may still name this node a leader as it was before a crash, and what it had then may be gone.
  *
  * Changes of the image are worked off in order, one after the other; `settled` resolves when all that came so far are
  * done, so that whoever changed the metadata can answer when the partition is there. A log whose creation failed is
  * tried again by `retryFailed`; until then requests for it get the reason.
  *
- * A log is deleted only because a topic of its id was deleted in the metadata, never because it is not mentioned:
- * metadata that looks empty must not cost data.
+ * A log is deleted only because the metadata says that it has no place here: its topic was deleted, its name belongs to
+ * another topic now, its partition moved to other nodes. Never because it is not mentioned: metadata that looks empty must
+ * not cost data.
  */
-import { errorMessage, type Logger } from '@millrace/base';
+import { errorMessage, type Logger, type MillraceError } from '@millrace/base';
 import {
   effectiveTopicConfig,
   logConfigOf,
@@ -20,16 +24,19 @@ import {
 } from '@millrace/controller/image';
 import { protocolError } from '@millrace/protocol';
 import type { HostedLog, LogConfig, LogDirectory } from '@millrace/storage';
-import { Partition, type PartitionPolicy } from './partition/partition.js';
-import type { SyncSchedule } from './partition/sync-schedule.js';
+import { Partition, type PartitionHost, type PartitionPolicy } from './partition/partition.js';
 
 export interface PartitionsOptions {
   readonly nodeId: number;
+  /** Of this process, as it registers. */
+  readonly incarnationId: string;
   readonly logDirectory: LogDirectory;
   readonly nodeDefaults: NodeDefaults;
   readonly producerIdExpirationMs: number;
-  readonly syncs: SyncSchedule;
+  readonly host: PartitionHost;
   readonly logger: Logger;
+  /** The partition may lead now, or follow, or do neither; or it is not here any more. */
+  readonly onRole: (partition: Partition) => void;
 }
 
 interface HostedTopic {
@@ -44,6 +51,9 @@ export class Partitions {
   readonly #options: PartitionsOptions;
   readonly #topics = new Map<string, HostedTopic>();
   #image = MetadataImage.empty;
+  /** Of the image that all partitions go by. */
+  #position = 0;
+  #takesPart = false;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: PartitionsOptions) {
@@ -54,10 +64,23 @@ export class Partitions {
   follow(image: MetadataImage, delta: MetadataDelta): void {
     this.#image = image;
     void this.#enqueue(async () => {
+      const takesPart = this.#isRegistered(image);
+      const hasTurned = takesPart !== this.#takesPart;
+      this.#takesPart = takesPart;
       for (const topic of delta.topicsDeleted) await this.#remove(topic);
       await inParallel(delta.topicsCreated, (topic) => this.#adopt(topic));
-      for (const { after } of delta.topicsChanged) await this.#adopt(after);
+      for (const change of delta.topicsChanged) {
+        await this.#removeMoved(change);
+        await this.#adopt(change.after, change.configsChanged ? undefined : change.partitions);
+      }
+      if (hasTurned) await this.#adoptAll(image);
+      this.#position = image.position;
     });
+  }
+
+  /** All partitions go by the metadata before this offset. */
+  get position(): number {
+    return this.#position;
   }
 
   /** All changes that came so far are done. */
@@ -70,7 +93,6 @@ export class Partitions {
     const partition = this.#topics.get(topicId)?.partitions[index];
     if (partition === undefined) throw this.#whyMissing(topicId, index);
     partition.requireLeader(leaderEpoch);
-    partition.requireOnline();
     return partition;
   }
 
@@ -118,63 +140,119 @@ export class Partitions {
     await this.settled();
     await Promise.all([...this.all()].map((partition) => partition.settled()));
     const reason = protocolError('BROKER_SHUTTING_DOWN', 'The broker is stopping.');
-    for (const partition of this.all()) partition.close(reason);
+    for (const partition of this.all()) this.#closePartition(partition, reason);
     this.#topics.clear();
   }
 
-  /** Brings the partitions of a topic to what the image says of them. */
-  async #adopt(topic: TopicImage): Promise<void> {
+  async #adoptAll(image: MetadataImage): Promise<void> {
+    if (!this.#takesPart) {
+      const reason = protocolError(
+        'NOT_LEADER_OR_FOLLOWER',
+        'Another process has registered with the id of this node.',
+      );
+      for (const partition of this.all()) {
+        partition.takeNoPart(reason);
+        this.#options.onRole(partition);
+      }
+    }
+    for (const topicId of this.#topics.keys()) {
+      const topic = image.topicById(topicId);
+      if (topic !== undefined) await this.#adopt(topic);
+    }
+  }
+
+  /** Brings the partitions of a topic to what the image says of them: all, or those with these indexes. */
+  async #adopt(topic: TopicImage, indexes?: readonly number[]): Promise<void> {
+    const partitions = indexes === undefined ? topic.partitions : indexes.map((index) => topic.partitions[index]);
+    const here = partitions.filter((partition) => partition?.replicas.includes(this.#options.nodeId) === true);
+    if (here.length === 0) return;
     const hosted = this.#hostedTopic(topic.topicId);
     const { values } = effectiveTopicConfig(topic, this.#options.nodeDefaults);
     const config = logConfigOf(values, this.#options.producerIdExpirationMs);
-    const policy: PartitionPolicy = {
-      durability: values.durability,
-      minInSyncReplicas: values['min.insync.replicas'],
-    };
-    await inParallel(topic.partitions, async ({ partition: index, replicas }) => {
-      if (!replicas.includes(this.#options.nodeId)) return;
-      const existing = hosted.partitions[index];
-      const assignment = topic.partitions[index];
-      if (existing === undefined) await this.#open(topic, index, { config, policy });
-      else if (assignment !== undefined) {
-        existing.log.setConfig(config);
-        existing.update(assignment, policy);
-      }
+    const policy: PartitionPolicy = { durability: values.durability };
+    await inParallel(here, async (assignment) => {
+      if (assignment === undefined) return;
+      const index = assignment.partition;
+      const partition = hosted.partitions[index] ?? (await this.#open(topic, index, { config, policy }));
+      if (partition === undefined) return;
+      partition.log.setConfig(config);
+      if (!this.#takesPart) return;
+      await partition.update(assignment, policy);
+      this.#options.onRole(partition);
     });
+  }
+
+  #isRegistered(image: MetadataImage): boolean {
+    return image.brokers.get(this.#options.nodeId)?.incarnationId === this.#options.incarnationId;
+  }
+
+  #closePartition(partition: Partition, reason: MillraceError): void {
+    partition.close(reason);
+    this.#options.onRole(partition);
   }
 
   async #open(
     topic: TopicImage,
     index: number,
     settings: { config: LogConfig; policy: PartitionPolicy },
-  ): Promise<void> {
-    const { nodeId, logDirectory, syncs, logger } = this.#options;
+  ): Promise<Partition | undefined> {
+    const { logDirectory, host, logger } = this.#options;
     const hosted = this.#hostedTopic(topic.topicId);
-    const assignment = topic.partitions[index];
-    if (assignment === undefined) return;
     try {
+      await this.#removeNamesake(topic, index);
       const log = await logDirectory.createLog({
         topic: topic.name,
         partition: index,
         topicId: topic.topicId,
         config: settings.config,
       });
-      hosted.partitions[index] = new Partition({
-        nodeId,
+      const partition = new Partition({
+        host,
         topicId: topic.topicId,
         topicName: topic.name,
         index,
         log,
-        assignment,
         policy: settings.policy,
-        syncs,
-        logger,
+        highWatermark: logDirectory.highWatermark(topic.name, index),
       });
+      hosted.partitions[index] = partition;
       hosted.failures.delete(index);
+      return partition;
     } catch (error) {
       logger.error('partition cannot be opened', { partition: `${topic.name}-${index}`, error: errorMessage(error) });
       hosted.failures.set(index, error);
+      return undefined;
     }
+  }
+
+  /** A topic of this name that was deleted while this node was away: the name is another topic's now. */
+  async #removeNamesake({ name, topicId }: TopicImage, index: number): Promise<void> {
+    const { logDirectory, logger } = this.#options;
+    const found = logDirectory.log(name, index);
+    if (found === undefined || found.topicId === topicId) return;
+    logger.info('log of a deleted topic is removed: its name belongs to another topic', {
+      partition: `${name}-${index}`,
+      topicId: found.topicId,
+    });
+    await logDirectory.deleteLog({ topic: name, partition: index, topicId: found.topicId });
+  }
+
+  /** Partitions that moved to other nodes. */
+  async #removeMoved({ before, after, partitions }: MetadataDelta['topicsChanged'][number]): Promise<void> {
+    const { nodeId } = this.#options;
+    const moved = partitions.filter((index) => {
+      const wasHere = before.partitions[index]?.replicas.includes(nodeId) ?? false;
+      return wasHere && after.partitions[index]?.replicas.includes(nodeId) === false;
+    });
+    if (moved.length === 0) return;
+    const hosted = this.#hostedTopic(after.topicId);
+    const reason = protocolError('NOT_LEADER_OR_FOLLOWER', 'The partition moved to other nodes.');
+    await inParallel(moved, async (index) => {
+      const partition = hosted.partitions[index];
+      hosted.partitions[index] = undefined;
+      if (partition !== undefined) this.#closePartition(partition, reason);
+      await this.#deleteLog(after, index);
+    });
   }
 
   async #remove(topic: TopicImage): Promise<void> {
@@ -182,16 +260,20 @@ export class Partitions {
     if (hosted === undefined) return;
     this.#topics.delete(topic.topicId);
     const reason = protocolError('UNKNOWN_TOPIC_ID', `Topic ${topic.name} was deleted.`);
-    for (const partition of hosted.partitions) partition?.close(reason);
-    await inParallel(topic.partitions, async ({ partition: index }) => {
-      try {
-        await this.#options.logDirectory.deleteLog({ topic: topic.name, partition: index, topicId: topic.topicId });
-      } catch (error) {
-        // It stays on the disk, where the next start reports it as nobody's.
-        const facts = { partition: `${topic.name}-${index}`, error: errorMessage(error) };
-        this.#options.logger.error('log of a deleted topic cannot be removed', facts);
-      }
-    });
+    for (const partition of hosted.partitions) {
+      if (partition !== undefined) this.#closePartition(partition, reason);
+    }
+    await inParallel(topic.partitions, ({ partition: index }) => this.#deleteLog(topic, index));
+  }
+
+  async #deleteLog({ name, topicId }: TopicImage, index: number): Promise<void> {
+    try {
+      await this.#options.logDirectory.deleteLog({ topic: name, partition: index, topicId });
+    } catch (error) {
+      // It stays on the disk, where the next start reports it as nobody's.
+      const facts = { partition: `${name}-${index}`, error: errorMessage(error) };
+      this.#options.logger.error('log of a partition that is not here any more cannot be removed', facts);
+    }
   }
 
   #hostedTopic(topicId: string): HostedTopic {

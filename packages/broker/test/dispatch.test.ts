@@ -81,15 +81,16 @@ describe('what may be asked where', () => {
   });
 
   test('what no handler serves is refused, even when the protocol knows it', () => {
-    const { send } = fixture('internal', () => ({ body: null }));
+    const { send } = fixture('client', () => ({ body: null }));
     expect(send(metadataApi.key)).toContain('UNSUPPORTED_VERSION');
   });
 
-  test('Hello lists exactly what has a handler', async () => {
+  test('Hello lists exactly what has a handler and is for clients', async () => {
     const node = await NodeFixture.start();
     const client = await node.stranger();
     const { apis: listed } = await node.complete(client.hello());
-    const served = dispatchTable({} as BrokerServices).map(({ api }) => api.key);
+    const handled = dispatchTable({} as BrokerServices).filter(({ api }) => api.listener === 'client');
+    const served = [helloApi.key, ...handled.map(({ api }) => api.key)];
     expect(listed.map(({ key }) => key).sort((x, y) => x - y)).toEqual(served.sort((x, y) => x - y));
   });
 });

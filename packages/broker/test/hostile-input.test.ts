@@ -9,7 +9,9 @@ import {
   FrameReader,
   decodeError,
   helloApi,
+  isServedOn,
   metadataApi,
+  type NodeCredentials,
   produceApi,
 } from '@millrace/protocol';
 import { describe, expect, test } from 'vitest';
@@ -109,6 +111,8 @@ function frame(
 }
 
 const hello = (): Buffer => frame(helloApi.key, encodeRequest(helloApi, 0, greeting));
+const nodeHello = (node: NodeCredentials): Buffer =>
+  frame(helloApi.key, encodeRequest(helloApi, 0, { ...greeting, node }));
 const metadata = (): Buffer =>
   frame(
     metadataApi.key,
@@ -187,10 +191,30 @@ describe('requests that cannot be served', () => {
     await bystander.stop();
   });
 
-  test('the internal listener serves what the client listener does, and more must be asked for there', async () => {
+  test('a client on the internal listener, or with a node of another cluster, is refused with the first frame', async () => {
     const { node, bystander } = await fixture();
-    expect((await answersTo(node, [hello(), metadata()], 50, 7401)).codes).toEqual(['ok', 'ok']);
-    for (const api of apis.values()) expect(['client', 'internal']).toContain(api.listener);
+    const stranger = await answersTo(node, [hello(), metadata()], 50, 7401);
+    expect(stranger).toMatchObject({ codes: ['CLUSTER_AUTHORIZATION_FAILED'], isClosed: true });
+    const elsewhere = { nodeId: 2, clusterId: 'another', directoryId: 'd', incarnationId: 'i' };
+    const foreign = await answersTo(node, [nodeHello(elsewhere), metadata()], 50, 7401);
+    expect(foreign).toMatchObject({ codes: ['INCONSISTENT_CLUSTER_ID'], isClosed: true });
+    await bystander.stop();
+  });
+
+  test('each API is served on its own listener only, whoever asks', async () => {
+    const { node, bystander } = await fixture();
+    const credentials = { nodeId: 2, clusterId: null, directoryId: 'd', incarnationId: 'i' };
+    for (const api of apis.values()) {
+      if (api.key === helloApi.key) continue;
+      for (const listener of ['client', 'internal'] as const) {
+        const opening = listener === 'client' ? hello() : nodeHello(credentials);
+        const port = listener === 'client' ? 7400 : 7401;
+        const { codes } = await answersTo(node, [opening, frame(api.key, new Uint8Array([0x80]))], 20, port);
+        const answer = codes[1];
+        const isRefused = answer === 'CLUSTER_AUTHORIZATION_FAILED';
+        expect(isRefused, `${api.name} on ${listener}: ${answer}`).toBe(!isServedOn(api, listener));
+      }
+    }
     await bystander.stop();
   });
 });

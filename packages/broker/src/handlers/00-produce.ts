@@ -1,6 +1,6 @@
 /**
- * Produce: appends each entry's batch at once, in the order of arrival, and answers when all are committed (acks all
- * and 1) or not at all (acks 0).
+ * Produce: appends each entry's batch at once, in the order of arrival, and answers when all are committed (acks all),
+ * when this node has them safe (acks 1), or not at all (acks 0).
  *
  * Entries stand alone: one that is refused changes nothing for the others. With acks 0 nobody hears of an error, so
  * the connection is closed: the producer notices, and refreshes its metadata.
@@ -49,7 +49,7 @@ function produce(
         logAppendTimeMs,
         logStartOffset: partition.log.startOffset,
       });
-      if (request.acks === 0 || partition.isCommitted(lastOffset)) continue;
+      if (request.acks === 0 || partition.isCommitted(lastOffset, request.acks)) continue;
       pending ??= new PendingProduce({
         deadlines: services.produceDeadlines,
         onEntryFailed: (failed, error) => {
@@ -57,7 +57,7 @@ function produce(
         },
         onDone: () => done?.(),
       });
-      pending.waitFor(index, partition, lastOffset);
+      pending.waitFor(index, partition, { lastOffset, acks: request.acks });
     } catch (error) {
       results.push(failedResult(services, entry, error));
     }

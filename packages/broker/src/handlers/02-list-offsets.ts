@@ -38,6 +38,7 @@ async function listOffset(services: BrokerServices, entry: Entry): Promise<Resul
 
 async function find(partition: Partition, timestamp: number): Promise<Found> {
   const { log, leaderEpoch } = partition;
+  if (timestamp !== earliestTimestamp) partition.requireKnownEnd();
   if (timestamp === latestTimestamp) return { offset: partition.highWatermark, timestamp: -1, leaderEpoch };
   if (timestamp === earliestTimestamp) {
     // The epoch in which the first record was written is not asked of the log: -1 says unknown.

@@ -1,30 +1,55 @@
 /**
- * Hello: opens a connection. A peer that expects another cluster is refused before anything else. What is listed as
- * served is what has a handler, not all that the protocol knows.
+ * Hello: opens a connection. A peer that expects another cluster is refused before anything else, and on the internal
+ * listener so is one that does not say which node it is. What is listed as served is what has a handler, not all that the
+ * protocol knows.
  */
-import { helloApi, protocolError, servedVersions } from '@millrace/protocol';
-import type { BrokerServices } from '../broker-services.js';
+import { helloApi, type HelloRequest, protocolError, servedVersions } from '@millrace/protocol';
+import type { ApiListener } from '@millrace/protocol';
 import { type AnyHandler, handlerOf } from '../request.js';
 
-export function helloHandler(services: BrokerServices, served: ReadonlySet<number>): AnyHandler {
+/** Who answers. */
+export interface HelloIdentity {
+  /** Null: this node has not joined a cluster yet. */
+  readonly clusterId: () => string | null;
+  readonly nodeId: number;
+  readonly softwareVersion: string;
+  readonly maxFrameBytes: number;
+  readonly maxBatchBytes: number;
+  readonly isServed: (apiKey: number) => boolean;
+}
+
+export function helloHandler(identity: HelloIdentity): AnyHandler {
   return handlerOf(helloApi, (request, { connection }) => {
-    const { clusterId, nodeId, softwareVersion, settings } = services;
-    if (request.clusterId !== null && request.clusterId !== clusterId) {
-      throw protocolError(
-        'INCONSISTENT_CLUSTER_ID',
-        `This node belongs to cluster ${clusterId}, not to the one expected: check the address.`,
-      );
-    }
-    connection.acceptHello();
+    const { nodeId, softwareVersion, maxFrameBytes, maxBatchBytes, isServed } = identity;
+    const clusterId = identity.clusterId();
+    for (const expected of [request.clusterId, request.node?.clusterId ?? null]) requireCluster(clusterId, expected);
+    requirePeer(connection.listener, request);
+    connection.acceptHello(connection.listener === 'internal' ? request.node : null);
     return {
       body: {
         clusterId,
         nodeId,
         softwareVersion,
-        apis: servedVersions(connection.listener).filter(({ key }) => served.has(key)),
-        maxFrameBytes: settings.maxFrameBytes,
-        maxBatchBytes: settings.maxBatchBytes,
+        apis: servedVersions(connection.listener).filter(({ key }) => isServed(key)),
+        maxFrameBytes,
+        maxBatchBytes,
       },
     };
   });
+}
+
+function requireCluster(clusterId: string | null, expected: string | null): void {
+  if (expected === null || clusterId === null || expected === clusterId) return;
+  throw protocolError(
+    'INCONSISTENT_CLUSTER_ID',
+    `This node belongs to cluster ${clusterId}, not to the one expected: check the address.`,
+  );
+}
+
+function requirePeer(listener: ApiListener, { node }: HelloRequest): void {
+  if (listener === 'client' || node !== null) return;
+  throw protocolError(
+    'CLUSTER_AUTHORIZATION_FAILED',
+    'This is the internal listener, for nodes of the cluster: clients connect to the client listener (7400 by default).',
+  );
 }

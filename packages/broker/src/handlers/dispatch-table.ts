@@ -1,25 +1,29 @@
-/** The dispatch table: every API this node serves. What is not listed here is refused. */
-import { helloApi } from '@millrace/protocol';
+/** The dispatch table: every API that the broker serves. What is not listed here is refused. */
 import type { BrokerServices } from '../broker-services.js';
 import type { AnyHandler } from '../request.js';
 import { produceHandler } from './00-produce.js';
 import { fetchHandler } from './01-fetch.js';
 import { listOffsetsHandler } from './02-list-offsets.js';
 import { metadataHandler } from './03-metadata.js';
-import { helloHandler } from './18-hello.js';
 import { createTopicsHandler } from './19-create-topics.js';
 import { deleteTopicsHandler } from './20-delete-topics.js';
 import { deleteRecordsHandler } from './21-delete-records.js';
 import { initProducerIdHandler } from './22-init-producer-id.js';
+import { offsetForLeaderEpochHandler } from './23-offset-for-leader-epoch.js';
 import { describeConfigsHandler } from './32-describe-configs.js';
 import { describeLogDirsHandler } from './35-describe-log-dirs.js';
 import { createPartitionsHandler } from './37-create-partitions.js';
+import { electLeadersHandler } from './43-elect-leaders.js';
 import { incrementalAlterConfigsHandler } from './44-incremental-alter-configs.js';
+import { alterPartitionReassignmentsHandler } from './45-alter-partition-reassignments.js';
+import { listPartitionReassignmentsHandler } from './46-list-partition-reassignments.js';
 import { describeClusterHandler } from './60-describe-cluster.js';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.js';
+import { replicaFetchHandler } from './1001-replica-fetch.js';
+import { pingHandler } from './1002-ping.js';
 
 export function dispatchTable(services: BrokerServices): readonly AnyHandler[] {
-  const handlers = [
+  return [
     produceHandler(services),
     fetchHandler(services),
     listOffsetsHandler(services),
@@ -34,7 +38,11 @@ export function dispatchTable(services: BrokerServices): readonly AnyHandler[] {
     incrementalAlterConfigsHandler(services),
     describeClusterHandler(services),
     describeTopicPartitionsHandler(services),
+    offsetForLeaderEpochHandler(services),
+    electLeadersHandler(services),
+    alterPartitionReassignmentsHandler(services),
+    listPartitionReassignmentsHandler(services),
+    replicaFetchHandler(services),
+    pingHandler(),
   ];
-  const served = new Set([helloApi.key, ...handlers.map(({ api }) => api.key)]);
-  return [...handlers, helloHandler(services, served)];
 }

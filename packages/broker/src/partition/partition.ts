@@ -1,38 +1,42 @@
 /**
- * One partition as its leader serves it: who leads, how far readers may read, and who waits for that to move.
+ * One replica of a partition on this node: its log, its part in the partition, how far readers may read, and who waits
+ * for that to move.
  *
  *     log start        high watermark      synced end       end
  *     |---- committed ------|--- being synced ---|--- in memory ---|
  *
+ *     no part --> leads in epoch e     this node is named leader, and no cut of its log is under way
+ *             \-> follows in epoch e   another node is named leader
+ *     each    --> no part              a newer leader epoch, another leader, none
+ *
  * Invariants:
- * - the high watermark never falls and, with durability `fsync`, never passes the synced end offset: nothing is
- *   acknowledged or served that a power cut could take away;
+ * - the high watermark never falls in one leader epoch and, with durability `fsync`, never passes the synced end offset
+ *   of any member of the maximal in-sync set: nothing is acknowledged or served that a power cut could take away;
+ * - clients' records are appended only while it leads, the leader's only while it follows, in the epoch of that part;
  * - one sync of the log is under way at a time, and another follows as long as there is something not synced;
  * - after the log failed (`KAFKA_STORAGE_ERROR`) every waiter has been told and nothing is appended any more.
  *
- * A produce request with acks 1 waits like one with acks all: what acks 1 asks for is that the leader has the records
- * safe, which with one replica is the same moment.
+ * A produce request with acks all waits for the high watermark, one with acks 1 until this node alone has its records
+ * as the durability asks. With one replica these are the same moment.
  */
-import type { MillraceError } from '@millrace/base';
-import { errorMessage, type Logger } from '@millrace/base';
+import type { Clock, MillraceError } from '@millrace/base';
+import { assert, errorMessage, type Logger } from '@millrace/base';
 import { protocolError } from '@millrace/protocol';
 import type { AppendResult, PartitionLog } from '@millrace/storage';
 import { CommitQueue, type CommitWaiter } from '../waiting/commit-queue.js';
-import { nextHighWatermark } from './high-watermark.js';
+import type { CommitGoal } from '../waiting/pending-produce.js';
+import { type Divergence, type FetchPosition, truncationOffset } from './divergence.js';
+import type { EndOfTurn } from './end-of-turn.js';
+import { followedHighWatermark } from './high-watermark.js';
+import type { CommittedInSyncSet, InSyncProposal } from './in-sync-set.js';
+import { type EligibleBrokerEpoch, Leadership, type PartitionAssignment } from './leadership.js';
+import type { Durability, FollowerPosition, LeaderMoment } from './replica-progress.js';
 import type { SyncSchedule } from './sync-schedule.js';
-
-/** What the cluster's metadata says of the partition. */
-export interface PartitionAssignment {
-  readonly leader: number;
-  readonly leaderEpoch: number;
-  readonly replicas: readonly number[];
-  readonly isr: readonly number[];
-}
+import { VisibleBytes } from './visible-bytes.js';
 
 /** What the topic's settings mean to it, beyond the log's own. */
 export interface PartitionPolicy {
-  readonly durability: 'fsync' | 'replicated';
-  readonly minInSyncReplicas: number;
+  readonly durability: Durability;
 }
 
 /** A fetch that waits for more records. */
@@ -43,54 +47,104 @@ export interface Reader {
   disturbed(): void;
 }
 
-export interface PartitionOptions {
+export interface ReaderSource {
+  addReader(reader: Reader): void;
+  removeReader(reader: Reader): void;
+}
+
+/** This node follows: one object for each leader epoch, to be held against what comes back later. */
+export interface Following {
+  readonly leader: number;
+  readonly leaderEpoch: number;
+}
+
+/** Where changes of in-sync sets go. */
+export interface InSyncChanges {
+  readonly eligibleEpoch: EligibleBrokerEpoch;
+  /** False while it is too early to ask again for this partition. */
+  mayPropose(partition: Partition): boolean;
+  submit(partition: Partition, leadership: Leadership, proposal: InSyncProposal): void;
+}
+
+/** What the partitions of a node share. */
+export interface PartitionHost {
   readonly nodeId: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly syncs: SyncSchedule;
+  /** Wakes followers' fetches. */
+  readonly wakes: EndOfTurn;
+  readonly inSyncChanges: InSyncChanges;
+  /** What a follower has synced has grown. */
+  readonly onReplicaSynced: (partition: Partition) => void;
+  readonly onInSyncSetChanged: (before: number, after: number) => void;
+}
+
+export interface PartitionOptions {
+  readonly host: PartitionHost;
   readonly topicId: string;
   readonly topicName: string;
   readonly index: number;
   readonly log: PartitionLog;
-  readonly assignment: PartitionAssignment;
   readonly policy: PartitionPolicy;
-  readonly syncs: SyncSchedule;
-  readonly logger: Logger;
+  /** As known before the last stop. */
+  readonly highWatermark: number;
 }
+
+/** How the controller answered. */
+export type ProposalOutcome =
+  | { readonly kind: 'accepted'; readonly leaderEpoch: number; readonly inSync: CommittedInSyncSet }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'unknown' };
 
 export class Partition {
   readonly topicId: string;
   readonly topicName: string;
   readonly index: number;
   readonly log: PartitionLog;
-  readonly #nodeId: number;
-  readonly #syncs: SyncSchedule;
-  readonly #logger: Logger;
+  /** As a source for fetches of followers, which are woken by what is appended. */
+  readonly followerReads: ReaderSource = {
+    addReader: (reader) => {
+      if (this.#followerReaders.size === 0) this.#wokenBytes = this.#visible.appended;
+      this.#followerReaders.add(reader);
+    },
+    removeReader: (reader) => {
+      this.#followerReaders.delete(reader);
+    },
+  };
+  readonly #host: PartitionHost;
+  /** Waiting for the high watermark, and for what this node alone has. */
   readonly #commits = new CommitQueue();
+  readonly #ownCommits = new CommitQueue();
   readonly #readers = new Set<Reader>();
-  #assignment: PartitionAssignment;
+  /** Fetches of followers, which read up to the end of the log. */
+  readonly #followerReaders = new Set<Reader>();
+  readonly #visible = new VisibleBytes();
+  #wokenBytes = 0;
   #policy: PartitionPolicy;
+  /** Undefined until this node may take a part. */
+  #assignment: PartitionAssignment | undefined;
+  #leadership: Leadership | undefined;
+  #following: Following | undefined;
   #highWatermark: number;
   #closed = false;
   #isOffline = false;
   #syncing: Promise<void> | undefined;
-  /** Bytes appended since this object was made; `visibleBytes` follows it as the high watermark moves. */
-  #appendedBytes = 0;
-  #visibleBytes = 0;
-  /** What `#appendedBytes` was when the sync under way began: all of that is synced when it ends. */
-  #syncCoversBytes = 0;
+  /** While the end of the log is being cut off. Never rejects. */
+  #cut: Promise<void> | undefined;
 
   constructor(options: PartitionOptions) {
+    const { log, host, highWatermark } = options;
     this.topicId = options.topicId;
     this.topicName = options.topicName;
     this.index = options.index;
-    this.log = options.log;
-    this.#nodeId = options.nodeId;
-    this.#syncs = options.syncs;
-    this.#logger = options.logger;
-    this.#assignment = options.assignment;
+    this.log = log;
+    this.#host = host;
     this.#policy = options.policy;
-    this.#highWatermark = nextHighWatermark(options.log.startOffset, [this.#reportedEndOffset()]);
-    options.log.onSynced = () => this.#advance();
-    options.log.onOffline = (reason) => this.#wentOffline(reason);
-    if (options.log.syncedEndOffset < options.log.endOffset) this.#syncs.request(this);
+    this.#highWatermark = Math.max(log.startOffset, Math.min(highWatermark, log.syncedEndOffset));
+    log.onSynced = () => this.#synced();
+    log.onOffline = (reason) => this.#wentOffline(reason);
+    if (log.syncedEndOffset < log.endOffset) host.syncs.request(this);
   }
 
   /** As people name it. */
@@ -103,7 +157,21 @@ export class Partition {
   }
 
   get leaderEpoch(): number {
-    return this.#assignment.leaderEpoch;
+    return this.#assignment?.leaderEpoch ?? -1;
+  }
+
+  get durability(): Durability {
+    return this.#policy.durability;
+  }
+
+  /** Undefined unless this node leads. */
+  get leadership(): Leadership | undefined {
+    return this.#leadership;
+  }
+
+  /** Undefined unless this node follows another. */
+  get following(): Following | undefined {
+    return this.#following;
   }
 
   get isOffline(): boolean {
@@ -112,26 +180,55 @@ export class Partition {
 
   /** Grows with the high watermark, in bytes: two values tell how much became readable between them. */
   get visibleBytes(): number {
-    return this.#visibleBytes;
+    return this.#visible.total;
   }
 
-  /** Produce requests waiting for the high watermark. */
+  /** As `visibleBytes`, for followers, who read up to the end of the log. */
+  get appendedBytes(): number {
+    return this.#visible.appended;
+  }
+
+  /** Produce requests waiting to be committed. */
   get pendingCommits(): number {
-    return this.#commits.length;
+    return this.#commits.length + this.#ownCommits.length;
   }
 
-  update(assignment: PartitionAssignment, policy: PartitionPolicy): void {
-    const deposed =
-      assignment.leader !== this.#assignment.leader || assignment.leaderEpoch !== this.#assignment.leaderEpoch;
-    this.#assignment = assignment;
+  /**
+   * The metadata moved on, and this node may act on it. Resolves when it does; a leader whose log is being cut takes its
+   * office after that.
+   */
+  async update(assignment: PartitionAssignment, policy: PartitionPolicy): Promise<void> {
+    const before = this.#assignment;
     this.#policy = policy;
-    if (deposed) this.#failWaiting(protocolError('NOT_LEADER_OR_FOLLOWER', `The leader of ${this.label} has changed.`));
-    else this.#advance();
+    if (before !== undefined && assignment.leaderEpoch < before.leaderEpoch) return;
+    this.#assignment = assignment;
+    if (before?.leader === assignment.leader && before.leaderEpoch === assignment.leaderEpoch) {
+      this.#leadership?.update(assignment, this.#nowMs);
+      this.#inSyncSetMoved(before.isr.length);
+      return;
+    }
+    this.#stepDown();
+    const { leader, leaderEpoch } = assignment;
+    if (leader !== this.#host.nodeId) {
+      if (leader !== -1) this.#following = { leader, leaderEpoch };
+      return;
+    }
+    if (this.#cut !== undefined) await this.#cut;
+    if (!this.#closed && !this.isOffline) this.#takeOffice(assignment);
+  }
+
+  /** This node must not act on the metadata any more: another process has its place. */
+  takeNoPart(reason: MillraceError): void {
+    this.#assignment = undefined;
+    this.#leadership = undefined;
+    this.#following = undefined;
+    this.#visible.forgetUncommitted();
+    this.#failWaiting(reason);
   }
 
   /** Throws unless this node leads the partition in the epoch that the sender knows (-1: it knows none). */
-  requireLeader(leaderEpoch: number): void {
-    const current = this.#assignment.leaderEpoch;
+  requireLeader(leaderEpoch: number): Leadership {
+    const current = this.leaderEpoch;
     if (leaderEpoch >= 0 && leaderEpoch < current) {
       throw protocolError(
         'FENCED_LEADER_EPOCH',
@@ -141,15 +238,18 @@ export class Partition {
     if (leaderEpoch > current) {
       throw protocolError(
         'UNKNOWN_LEADER_EPOCH',
-        `Node ${this.#nodeId} knows leader epoch ${current} of ${this.label}, not ${leaderEpoch} yet: try again.`,
+        `Node ${this.#host.nodeId} knows leader epoch ${current} of ${this.label}, not ${leaderEpoch} yet: try again.`,
       );
     }
-    if (this.#assignment.leader !== this.#nodeId) {
+    if (this.#assignment?.leader !== this.#host.nodeId) {
       throw protocolError(
         'NOT_LEADER_OR_FOLLOWER',
-        `Node ${this.#nodeId} does not lead ${this.label}: refresh the metadata.`,
+        `Node ${this.#host.nodeId} does not lead ${this.label}: refresh the metadata.`,
       );
     }
+    this.requireOnline();
+    if (this.#leadership !== undefined) return this.#leadership;
+    throw protocolError('LEADER_NOT_AVAILABLE', `Node ${this.#host.nodeId} is about to lead ${this.label}: try again.`);
   }
 
   /** Throws when the log failed: what it holds beyond the last good sync is not known. */
@@ -165,22 +265,37 @@ export class Partition {
 
   /** Throws when an append with acks all could not be acknowledged anyway. */
   requireMinInSync(): void {
-    const inSync = this.#assignment.isr.length;
-    if (inSync < this.#policy.minInSyncReplicas) {
-      throw protocolError(
-        'NOT_ENOUGH_REPLICAS',
-        `${this.label} has ${inSync} in-sync replicas, min.insync.replicas is ${this.#policy.minInSyncReplicas}.`,
-      );
-    }
+    const leadership = this.#leadership;
+    if (leadership === undefined || leadership.hasEnoughInSync) return;
+    throw protocolError(
+      'NOT_ENOUGH_REPLICAS',
+      `${this.label} has ${leadership.inSync.isr.length} in-sync replicas, min.insync.replicas is ${leadership.minInsyncReplicas}.`,
+    );
   }
 
-  /** Appends whole batches, which are patched in place. Not durable yet: see `waitForCommit`. */
+  /**
+   * Throws while records that an earlier leader acknowledged may lie above the high watermark: whoever asks for the end
+   * would be told less than before.
+   */
+  requireKnownEnd(): void {
+    const leadership = this.#leadership;
+    if (leadership === undefined || this.#highWatermark >= leadership.epochStartOffset) return;
+    throw protocolError(
+      'OFFSET_NOT_AVAILABLE',
+      `Node ${this.#host.nodeId} leads ${this.label} since a moment and has not heard from its followers: try again.`,
+    );
+  }
+
+  /** Appends whole batches of a client, which are patched in place. Not durable yet: see `waitForCommit`. */
   append(batches: Uint8Array): AppendResult {
-    const result = this.log.append(batches, { origin: 'client', leaderEpoch: this.#assignment.leaderEpoch });
+    const leadership = this.#leadership;
+    assert(leadership !== undefined, `a client's records are appended to ${this.label} while it leads`);
+    const result = this.log.append(batches, { origin: 'client', leaderEpoch: leadership.leaderEpoch });
     if (result.duplicate) return result;
-    this.#appendedBytes += batches.length;
+    this.#visible.append(this.log.endOffset, batches.length);
+    if (this.#followerReaders.size > 0) this.#host.wakes.request(this);
     if (this.#policy.durability === 'replicated') this.#advance();
-    else this.#syncs.request(this);
+    else this.#host.syncs.request(this);
     return result;
   }
 
@@ -210,17 +325,19 @@ export class Partition {
     return this.log.startOffset;
   }
 
-  /** Whether the record at this offset is committed already. */
-  isCommitted(lastOffset: number): boolean {
-    return lastOffset < this.#highWatermark;
+  /** Whether the record at this offset is as safe as these acks ask for. */
+  isCommitted(lastOffset: number, acks: -1 | 1): boolean {
+    return lastOffset < (acks === 1 ? this.#ownEndOffset : this.#highWatermark);
   }
 
-  waitForCommit(lastOffset: number, waiter: CommitWaiter, entry: number): void {
-    this.#commits.add(lastOffset, waiter, entry);
+  waitForCommit({ lastOffset, acks }: CommitGoal, waiter: CommitWaiter, entry: number): void {
+    const queue = acks === 1 ? this.#ownCommits : this.#commits;
+    queue.add(lastOffset, waiter, entry);
   }
 
   forgetFinishedWaiters(): void {
     this.#commits.prune();
+    this.#ownCommits.prune();
   }
 
   addReader(reader: Reader): void {
@@ -229,6 +346,102 @@ export class Partition {
 
   removeReader(reader: Reader): void {
     this.#readers.delete(reader);
+  }
+
+  /** A follower's fetch, found to match this log, arrived. False when it does not count. */
+  noteFetch(nodeId: number, position: FollowerPosition): boolean {
+    const leadership = this.#leadership;
+    if (leadership?.noteFetch(nodeId, position, this.#moment) !== true) return false;
+    this.#advance();
+    if (leadership.isUnderReplicated || leadership.inSync.isInDoubt) this.considerInSyncSet(undefined);
+    return true;
+  }
+
+  /** Proposes another in-sync set, when one is due. `maxLagMs` undefined: nobody is put out for lagging now. */
+  considerInSyncSet(maxLagMs: number | undefined): void {
+    const leadership = this.#leadership;
+    const { inSyncChanges } = this.#host;
+    if (leadership === undefined || this.isOffline || !inSyncChanges.mayPropose(this)) return;
+    const { eligibleEpoch } = inSyncChanges;
+    const wish = { highWatermark: this.#highWatermark, maxLagMs, eligibleEpoch };
+    const proposal = leadership.propose(this.#moment, wish);
+    if (proposal !== undefined) inSyncChanges.submit(this, leadership, proposal);
+  }
+
+  /** The controller's answer; one that comes after this leadership ended is passed over. */
+  inSyncSetAnswered(leadership: Leadership, proposal: InSyncProposal, outcome: ProposalOutcome): void {
+    if (leadership !== this.#leadership) return;
+    const { inSync } = leadership;
+    const before = inSync.isr.length;
+    if (outcome.kind === 'refused') inSync.refused(proposal);
+    else if (outcome.kind === 'unknown' || outcome.leaderEpoch !== leadership.leaderEpoch) inSync.unknown(proposal);
+    else if (!inSync.adopt(outcome.inSync)) inSync.unknown(proposal);
+    this.#inSyncSetMoved(before);
+  }
+
+  /** What the next fetch from the leader says of this log. */
+  fetchPosition(): FetchPosition & { readonly syncedEndOffset: number; readonly logStartOffset: number } {
+    const { endOffset, leaderEpoch, syncedEndOffset, startOffset } = this.log;
+    return { fetchOffset: endOffset, lastFetchedEpoch: leaderEpoch, syncedEndOffset, logStartOffset: startOffset };
+  }
+
+  /** Appends what the leader sent, unless this node follows it no more. Throws what is wrong with it. */
+  appendReplicated(following: Following, batches: Uint8Array): void {
+    if (following !== this.#following || this.#cut !== undefined) return;
+    this.log.append(batches, { origin: 'replica', leaderEpoch: following.leaderEpoch });
+    if (this.#policy.durability === 'fsync') this.#host.syncs.request(this);
+  }
+
+  /** The leader's high watermark and log start, which came with a reply. */
+  noteLeader(following: Following, leader: { readonly highWatermark: number; readonly logStartOffset: number }): void {
+    if (following !== this.#following || this.#cut !== undefined) return;
+    const { highWatermark, logStartOffset } = leader;
+    this.#highWatermark = followedHighWatermark(this.#highWatermark, highWatermark, this.log.endOffset);
+    if (logStartOffset <= this.log.startOffset || logStartOffset > this.#highWatermark) return;
+    this.log.advanceStartOffset(logStartOffset).catch((error: unknown) => {
+      this.#host.logger.warn('start of a log not moved; the next fetch tries again', {
+        partition: this.label,
+        error: errorMessage(error),
+      });
+    });
+  }
+
+  /** Cuts off what the leader does not have. Returns false when the answer of the leader would cut nothing. */
+  async cutAt(following: Following, divergence: Divergence): Promise<boolean> {
+    if (following !== this.#following || this.#cut !== undefined) return true;
+    const offset = truncationOffset(this.log, divergence);
+    if (offset >= this.log.endOffset) return false;
+    const facts = { ...this.#facts, from: this.log.endOffset, to: offset, divergingEpoch: divergence.leaderEpoch };
+    if (offset < this.#highWatermark) {
+      this.#host.logger.warn('cutting a replica below its high watermark: the leader has other records there', {
+        ...facts,
+        highWatermark: this.#highWatermark,
+      });
+    } else {
+      this.#host.logger.info('cutting a replica where it left its leader', facts);
+    }
+    await this.#cutting(() => (offset < this.log.startOffset ? this.log.resetTo(offset) : this.log.truncateTo(offset)));
+    return true;
+  }
+
+  /** Begins anew at the leader's log start, where this log has nothing that the leader still has. */
+  async restartAt(following: Following, offset: number): Promise<void> {
+    if (following !== this.#following || this.#cut !== undefined) return;
+    const { startOffset, endOffset } = this.log;
+    assert(offset > endOffset || startOffset === endOffset, 'a log that the leader has a part of is not thrown away');
+    this.#host.logger.warn('replica begins anew: the leader has deleted all that it holds', {
+      ...this.#facts,
+      end: endOffset,
+      to: offset,
+    });
+    await this.#cutting(() => this.log.resetTo(offset));
+    this.#highWatermark = Math.max(this.#highWatermark, this.log.startOffset);
+  }
+
+  runAtEndOfTurn(): void {
+    const bytes = this.#visible.appended - this.#wokenBytes;
+    this.#wokenBytes = this.#visible.appended;
+    if (bytes > 0) for (const reader of [...this.#followerReaders]) reader.arrived(bytes);
   }
 
   /** Syncs until all that was appended is synced; does nothing while that is going on already. */
@@ -251,19 +464,62 @@ export class Partition {
     this.#closed = true;
     this.log.onSynced = undefined;
     this.log.onOffline = undefined;
+    this.#leadership = undefined;
+    this.#following = undefined;
     this.#failWaiting(reason);
+  }
+
+  #takeOffice(assignment: PartitionAssignment): void {
+    const { nodeId, logger } = this.#host;
+    const epochStartOffset = this.log.endOffset;
+    this.#leadership = new Leadership({ nodeId, assignment, epochStartOffset, nowMs: this.#nowMs });
+    logger.debug('leads a partition', { ...this.#facts, epochStartOffset, highWatermark: this.#highWatermark });
+    if (this.log.syncedEndOffset < epochStartOffset) this.#host.syncs.request(this);
+    this.#advance();
+  }
+
+  #stepDown(): void {
+    this.#following = undefined;
+    if (this.#leadership === undefined) return;
+    this.#leadership = undefined;
+    this.#visible.forgetUncommitted();
+    this.#failWaiting(protocolError('NOT_LEADER_OR_FOLLOWER', `The leader of ${this.label} has changed.`));
+  }
+
+  /** After the in-sync set, or what of it is known, may have changed. */
+  #inSyncSetMoved(sizeBefore: number): void {
+    const leadership = this.#leadership;
+    if (leadership === undefined) return;
+    const size = leadership.inSync.isr.length;
+    if (size !== sizeBefore) this.#host.onInSyncSetChanged(sizeBefore, size);
+    this.#advance();
+    if (leadership.hasEnoughInSync || this.#commits.length === 0) return;
+    // Whether these will ever be committed is open; who sent them should not wait for the end of its time to learn it.
+    const message = `${this.label} has ${size} in-sync replicas, min.insync.replicas is ${leadership.minInsyncReplicas}: the records were written, and may be committed later.`;
+    this.#commits.failAll(protocolError('NOT_ENOUGH_REPLICAS_AFTER_APPEND', message));
+  }
+
+  #cutting(cut: () => Promise<void>): Promise<void> {
+    const work = cut();
+    const settled = (): void => {
+      this.#cut = undefined;
+      this.#highWatermark = Math.max(this.log.startOffset, Math.min(this.#highWatermark, this.log.endOffset));
+    };
+    this.#cut = work.then(settled, settled);
+    return this.#cut.then(() => work);
   }
 
   async #syncAll(): Promise<void> {
     try {
-      while (this.log.syncedEndOffset < this.log.endOffset && !this.#closed) {
-        this.#syncCoversBytes = this.#appendedBytes;
-        await this.log.sync();
-        this.#advance();
-      }
+      while (this.log.syncedEndOffset < this.log.endOffset && !this.#closed) await this.log.sync();
     } catch (error) {
       if (!this.#closed) this.#wentOffline(error);
     }
+  }
+
+  #synced(): void {
+    if (this.#leadership !== undefined) this.#advance();
+    else if (this.#following !== undefined) this.#host.onReplicaSynced(this);
   }
 
   /** Nothing is known of what was not synced before: it is neither acknowledged nor served. */
@@ -271,28 +527,47 @@ export class Partition {
     if (this.#isOffline) return;
     this.#isOffline = true;
     const message = `The log of ${this.label} failed and is offline until the node restarts: ${errorMessage(reason)}`;
-    this.#logger.error('partition is offline: its log failed', { partition: this.label, error: errorMessage(reason) });
+    this.#host.logger.error('partition is offline: its log failed', {
+      partition: this.label,
+      error: errorMessage(reason),
+    });
     this.#failWaiting(protocolError('KAFKA_STORAGE_ERROR', message, reason));
   }
 
-  #reportedEndOffset(): number {
+  /** What counts of this node's own log. */
+  get #ownEndOffset(): number {
     return this.#policy.durability === 'fsync' ? this.log.syncedEndOffset : this.log.endOffset;
   }
 
   #advance(): void {
-    const highWatermark = nextHighWatermark(this.#highWatermark, [this.#reportedEndOffset()]);
+    const leadership = this.#leadership;
+    if (leadership === undefined || this.#isOffline) return;
+    const ownEndOffset = this.#ownEndOffset;
+    this.#ownCommits.release(ownEndOffset);
+    const highWatermark = leadership.highWatermark(this.#highWatermark, ownEndOffset, this.#policy.durability);
     if (highWatermark === this.#highWatermark) return;
     this.#highWatermark = highWatermark;
-    // Between the two cases lies what was appended while the sync ran: it counts with the next advance.
-    const visibleBytes = highWatermark === this.log.endOffset ? this.#appendedBytes : this.#syncCoversBytes;
-    const arrivedBytes = Math.max(0, visibleBytes - this.#visibleBytes);
-    this.#visibleBytes += arrivedBytes;
+    const arrivedBytes = this.#visible.advance(highWatermark);
     this.#commits.release(highWatermark);
     for (const reader of this.#readers) reader.arrived(arrivedBytes);
   }
 
   #failWaiting(error: MillraceError): void {
     this.#commits.failAll(error);
+    this.#ownCommits.failAll(error);
     for (const reader of [...this.#readers]) reader.disturbed();
+    for (const reader of [...this.#followerReaders]) reader.disturbed();
+  }
+
+  get #nowMs(): number {
+    return this.#host.clock.monotonicMs();
+  }
+
+  get #moment(): LeaderMoment {
+    return { nowMs: this.#nowMs, endOffset: this.log.endOffset, durability: this.#policy.durability };
+  }
+
+  get #facts(): { readonly partition: string; readonly leaderEpoch: number } {
+    return { partition: this.label, leaderEpoch: this.leaderEpoch };
   }
 }

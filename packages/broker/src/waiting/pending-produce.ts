@@ -9,10 +9,16 @@ import { protocolError } from '@millrace/protocol';
 import type { CommitWaiter } from './commit-queue.js';
 import type { DeadlineQueue, Waiting } from './deadline-queue.js';
 
+/** What a batch waits for. */
+export interface CommitGoal {
+  readonly lastOffset: number;
+  readonly acks: -1 | 1;
+}
+
 /** Where a batch waits. */
 export interface CommitSource {
   readonly label: string;
-  waitForCommit(lastOffset: number, waiter: CommitWaiter, entry: number): void;
+  waitForCommit(goal: CommitGoal, waiter: CommitWaiter, entry: number): void;
   forgetFinishedWaiters(): void;
 }
 
@@ -38,9 +44,9 @@ export class PendingProduce implements Waiting, CommitWaiter {
     return this.#isDone;
   }
 
-  waitFor(entry: number, partition: CommitSource, lastOffset: number): void {
+  waitFor(entry: number, partition: CommitSource, goal: CommitGoal): void {
     this.#open.set(entry, partition);
-    partition.waitForCommit(lastOffset, this, entry);
+    partition.waitForCommit(goal, this, entry);
   }
 
   /** After all `waitFor`. */

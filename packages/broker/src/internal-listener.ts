@@ -1,0 +1,101 @@
+/**
+ * The listener for nodes of the cluster. It opens before everything that is reached through it: nodes must be able to
+ * speak with each other to form the cluster that brokers then join. Each part adds its handlers as it comes up; until
+ * then it is announced by Hello all the same, and refused with an error that says to try again.
+ */
+import type { Address, Environment, MillraceError } from '@millrace/base';
+import { apis, isServedOn, protocolError } from '@millrace/protocol';
+import { BrokerMetrics } from './broker-metrics.js';
+import type { BrokerSettings } from './broker-settings.js';
+import { Dispatcher } from './dispatch.js';
+import { helloHandler } from './handlers/18-hello.js';
+import { pingHandler } from './handlers/1002-ping.js';
+import { BrokerListener } from './listener.js';
+import type { AnyHandler } from './request.js';
+
+export interface InternalListenerOptions {
+  readonly environment: Environment;
+  readonly settings: BrokerSettings;
+  readonly address: Address;
+  readonly nodeId: number;
+  readonly softwareVersion: string;
+  /** Null until this node knows its cluster. */
+  readonly clusterId: () => string | null;
+  readonly metrics?: BrokerMetrics;
+}
+
+export class InternalListener {
+  /** The broker's too: a metric is defined once. */
+  readonly metrics: BrokerMetrics;
+  readonly #options: InternalListenerOptions;
+  readonly #dispatcher: Dispatcher;
+  #listener: BrokerListener | undefined;
+
+  /** Serves at once. Rejects with a typed error when the address cannot be bound. */
+  static async open(options: InternalListenerOptions): Promise<InternalListener> {
+    const opened = new InternalListener(options);
+    const { environment, address, settings } = options;
+    opened.#listener = await BrokerListener.open({
+      environment,
+      kind: 'internal',
+      address,
+      settings,
+      metrics: opened.metrics,
+      onRequest: (connection, frame) => opened.#dispatcher.dispatch(connection, frame),
+    });
+    opened.#listener.serve();
+    return opened;
+  }
+
+  private constructor(options: InternalListenerOptions) {
+    const { environment, settings, nodeId, softwareVersion, clusterId } = options;
+    this.#options = options;
+    this.metrics = options.metrics ?? new BrokerMetrics(environment.metrics);
+    const hello = helloHandler({
+      clusterId,
+      nodeId,
+      softwareVersion,
+      maxFrameBytes: settings.maxFrameBytes,
+      maxBatchBytes: settings.maxBatchBytes,
+      isServed: () => true,
+    });
+    this.#dispatcher = new Dispatcher({
+      handlers: [hello, pingHandler()],
+      clock: environment.clock,
+      logger: environment.logger,
+      metrics: this.metrics,
+      notServed,
+    });
+  }
+
+  /** As bound, with the real port. */
+  get address(): Address {
+    return this.#listener?.address ?? this.#options.address;
+  }
+
+  /** Serves these too from now on, as far as they are for nodes. */
+  serve(handlers: readonly AnyHandler[]): void {
+    const own = handlers.filter(({ api }) => isServedOn(api, 'internal') && !this.#dispatcher.isServed(api.key));
+    this.#dispatcher.add(own);
+  }
+
+  async stopAccepting(): Promise<void> {
+    await this.#listener?.stopAccepting();
+  }
+
+  /** Lets every connection answer what it has begun, then closes it. */
+  async drain(): Promise<void> {
+    await this.#listener?.drain(this.#options.settings.shutdownMs);
+  }
+
+  async close(): Promise<void> {
+    await this.stopAccepting();
+    await this.drain();
+  }
+}
+
+function notServed(apiKey: number): MillraceError {
+  const api = apis.get(apiKey);
+  if (api === undefined) return protocolError('UNSUPPORTED_VERSION', `There is no API with key ${apiKey}.`);
+  return protocolError('BROKER_NOT_AVAILABLE', `${api.name} is not served yet: this node is starting. Try again.`);
+}
