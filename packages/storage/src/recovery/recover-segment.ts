@@ -24,6 +24,7 @@ const pieceBytes = 64 * 1024;
  */
 export async function trustedPlace(segment: Segment, trustedOffset: number): Promise<SegmentPlace | undefined> {
   if (!segment.adopt(segment.baseOffset) || !segment.areIndexesInOrder()) return undefined;
+  if (!(await segment.canRewindTo(trustedOffset))) return undefined;
   const place = segment.rewindTo(trustedOffset);
   const isTrue = (await segment.isTimeIndexTrue()) && (await isBatchAt(segment, place));
   return isTrue ? place : undefined;

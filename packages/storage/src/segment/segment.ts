@@ -185,6 +185,17 @@ export class Segment {
   }
 
   /**
+   * Whether `rewindTo` would take from the time index only what it should: entries that were made later. One that was
+   * made before and whose offset is damaged would go with them, and the largest timestamp with it.
+   */
+  async canRewindTo(offset: number): Promise<boolean> {
+    const { offsets, times } = this.#indexes;
+    const kept = offsets.lastBelow(offset - this.baseOffset);
+    const dropped = times.firstWithValueAbove(kept?.key ?? -1);
+    return dropped === undefined || (await this.#isInLog(dropped.key, this.baseOffset + dropped.value));
+  }
+
+  /**
    * Forgets all from the batch that the last entry of the offset index below `offset` points at, and returns where
    * that batch begins: a scan from there, calling `note` for each batch, makes the rest anew.
    */

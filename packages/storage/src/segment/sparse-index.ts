@@ -177,6 +177,16 @@ export class SparseIndex {
     };
   }
 
+  /** The last entry whose key is below `key`, from the whole index. */
+  lastBelow(key: number): IndexEntry | undefined {
+    return this.#entryAt(this.#countWhere((buffer, position) => this.#layout.readKey(buffer, position) < key) - 1);
+  }
+
+  /** The first entry whose value is above `value`, from the whole index. */
+  firstWithValueAbove(value: number): IndexEntry | undefined {
+    return this.#entryAt(this.#countWhere((buffer, position) => this.#layout.readValue(buffer, position) <= value));
+  }
+
   /** Drops the entries with a value of at least `value`. */
   truncateValues(value: number): void {
     this.#keep(this.#countWhere((buffer, position) => this.#layout.readValue(buffer, position) < value));
@@ -210,9 +220,13 @@ export class SparseIndex {
     this.#readLast();
   }
 
+  #entryAt(index: number): IndexEntry | undefined {
+    const one = this.#readSync(index, 1);
+    return one && this.#entry(one, 0);
+  }
+
   #readLast(): void {
-    const last = this.#readSync(this.count - 1, 1);
-    this.#last = last === undefined ? undefined : this.#entry(last, 0);
+    this.#last = this.#entryAt(this.count - 1);
     this.#isLastKnown = true;
   }
 
