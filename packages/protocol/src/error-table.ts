@@ -102,6 +102,12 @@ export const errorTable: readonly ErrorDefinition[] = [
     'A replica of the new in-sync set is fenced, stopping or registered anew.',
   ),
   define(108, 'NEW_LEADER_ELECTED', 'final', 'The change was made, and the sender does not lead any more.'),
+  define(
+    125,
+    'INVALID_VOTER_KEY',
+    'final',
+    'A voter of this id has another directory: this one was emptied or swapped.',
+  ),
   define(1000, 'LOG_DISK_FULL', 'retriable', 'The disk is full: nothing was written; free space and it goes on.'),
   define(1001, 'BROKER_SHUTTING_DOWN', 'retriable', 'The broker is stopping and takes no new requests.'),
   define(1002, 'FRAME_TOO_LARGE', 'final', 'A frame is longer than the limit of the connection.'),

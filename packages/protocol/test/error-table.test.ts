@@ -65,6 +65,7 @@ const youngerErrors: Readonly<Record<number, string>> = {
   104: 'INCONSISTENT_CLUSTER_ID',
   107: 'INELIGIBLE_REPLICA',
   108: 'NEW_LEADER_ELECTED',
+  125: 'INVALID_VOTER_KEY',
 };
 
 test('the younger numbers of Kafka have Kafka’s names too', () => {

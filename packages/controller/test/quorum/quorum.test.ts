@@ -157,3 +157,92 @@ test('a voter with an emptied disk gets no vote and cannot register, and a new c
   await cluster.simulation.runUntil(() => cluster.node(1).controller.role === 'follower', 30_000);
   await cluster.simulation.complete(active.controller.registerBroker(registration(1, { directoryId }), 'remote'));
 });
+
+test('a node that was away for long is sent a snapshot, and goes on from it after a restart', async () => {
+  const cluster = new QuorumCluster({ snapshotEveryRecords: 10 });
+  const active = await cluster.startAll();
+  await cluster.simulation.complete(startBrokers(cluster, active.controller));
+  await cluster.settle();
+  const [away] = cluster.others(active.nodeId);
+  const nodeId = away?.nodeId ?? -1;
+  cluster.crash(nodeId);
+  for (let i = 0; i < 12; i += 1) await topicOn(cluster, `topic${i}`);
+  await cluster.simulation.runFor(500);
+  await cluster.start(nodeId);
+  await cluster.settle();
+  const { controller } = await cluster.active();
+  const snapshots = (id: number): string[] =>
+    cluster.simulation
+      .disk(`node${id}`)
+      .files()
+      .list('/data/__cluster_metadata-0')
+      .filter((name) => name.endsWith('.checkpoint'));
+  expect(snapshots(nodeId).length).toBeGreaterThan(0);
+  const isReset = cluster.simulation.logger(`node${nodeId}`).lines.some(({ message }) => message === 'resetting a log');
+  expect(isReset).toBe(true);
+  expect(contentsOf(cluster.node(nodeId).controller.image)).toBe(contentsOf(controller.image));
+  cluster.crash(nodeId);
+  await topicOn(cluster, 'later');
+  await cluster.start(nodeId);
+  await cluster.settle();
+  expect(contentsOf(cluster.node(nodeId).controller.image)).toBe(contentsOf(controller.image));
+  expect(cluster.node(nodeId).failures).toEqual([]);
+});
+
+test('leaderships and what was acknowledged pass on when a leader resigns', async () => {
+  const cluster = new QuorumCluster();
+  const old = await cluster.startAll();
+  await cluster.simulation.complete(startBrokers(cluster, old.controller));
+  await topicOn(cluster, 'orders', 3);
+  await cluster.simulation.complete(old.controller.resign(5000));
+  expect(old.controller.isActive).toBe(false);
+  const next = await cluster.active();
+  expect(next.nodeId).not.toBe(old.nodeId);
+  expect(next.controller.image.topicByName('orders')?.partitions[0]?.isr).toHaveLength(3);
+  await topicOn(cluster, 'more', 3);
+});
+
+test('without a majority every call is refused in time, and what is committed can still be read', async () => {
+  const cluster = new QuorumCluster();
+  const active = await cluster.startAll();
+  await cluster.simulation.complete(startBrokers(cluster, active.controller));
+  await topicOn(cluster, 'orders');
+  for (const other of cluster.others(active.nodeId)) cluster.crash(other.nodeId);
+  const calls = [
+    active.controller.createTopics(creation('more')),
+    active.controller.describeCluster(),
+    active.controller.allocateProducerIds({ nodeId: 1, brokerEpoch: 1 }),
+  ].map((call) =>
+    call.then(
+      () => 'done',
+      (error: { code: string }) => error.code,
+    ),
+  );
+  expect(await cluster.simulation.complete(Promise.all(calls), 10_000)).toEqual(Array(3).fill('NOT_CONTROLLER'));
+  await expect(active.controller.describeCluster()).rejects.toMatchObject({ code: 'NOT_CONTROLLER', leaderId: -1 });
+  expect(active.controller.image.topicByName('orders')).toBeDefined();
+});
+
+test('another process with the node id of the controller is refused', async () => {
+  const cluster = new QuorumCluster();
+  const { controller, nodeId, directoryId } = await cluster.startAll();
+  await cluster.simulation.complete(startBrokers(cluster, controller));
+  const before = controller.metadataOffset;
+  const twin = registration(nodeId, { directoryId, incarnationId: 'twin' });
+  await expect(controller.registerBroker(twin, 'remote')).rejects.toMatchObject({
+    code: 'DUPLICATE_BROKER_REGISTRATION',
+  });
+  expect(controller.metadataOffset).toBe(before);
+});
+
+test('one seed gives one run', async () => {
+  const run = async (): Promise<string> => {
+    const cluster = new QuorumCluster({ seed: 11 });
+    const { controller } = await cluster.startAll();
+    await cluster.simulation.complete(startBrokers(cluster, controller));
+    await topicOn(cluster, 'orders', 3);
+    await cluster.settle();
+    return `${cluster.simulation.traceHash()} ${controller.clusterId}`;
+  };
+  expect(await run()).toBe(await run());
+});
