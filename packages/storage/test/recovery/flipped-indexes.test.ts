@@ -7,7 +7,7 @@ const config = { segmentBytes: 2200, indexIntervalBytes: 200 };
 
 /** Times that go up and down, so that a wrong place to begin at would leave records out. */
 async function makeLog(seed: number): Promise<{ readonly disk: SimulatedDisk; readonly times: readonly number[] }> {
-  const disk = new SimulatedDisk(undefined, { record: false });
+  const disk = new SimulatedDisk();
   const random = seededRandom(seed).stream('times');
   const partition = await TestPartition.open(disk, { config });
   const times = Array.from({ length: 44 }, (_, index) => 1_767_225_600_000 + index + random.integer(0, 40));
