@@ -54,6 +54,8 @@ export class LogState implements ReadableLog {
   recoveryPoint: number;
   /** Whether a segment was created that no finished sync of the directory covers. */
   isDirectoryDirty = false;
+  /** Whether a segment was closed whose last entry in the time index may not be durable. */
+  hasClosedSegment = false;
   /** While the end of the log is being cut off nothing is appended, and new reads wait. */
   cutting: Promise<void> | undefined;
   isClosed = false;

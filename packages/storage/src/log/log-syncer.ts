@@ -45,12 +45,18 @@ export class LogSyncer {
   async advanceRecoveryPoint(): Promise<void> {
     const state = this.#state;
     const { endOffset } = state;
-    if (endOffset === state.recoveryPoint && this.#epochSaver.isSaved) return;
-    const changed = state.segments.slice(floorSegment(state.segments, state.recoveryPoint));
+    if (endOffset === state.recoveryPoint && this.#epochSaver.isSaved && !state.hasClosedSegment) return;
+    // The one that ends at the recovery point may have been closed since: that gave its time index a last entry.
+    const changed = state.segments.slice(floorSegment(state.segments, state.recoveryPoint - 1));
+    state.hasClosedSegment = false;
     // As it is now: producers go on while we wait.
     const snapshot = state.producers.snapshot();
     await this.sync();
-    for (const segment of changed) if (!(await this.#syncIndexes(segment))) return;
+    for (const segment of changed) {
+      if (await this.#syncIndexes(segment)) continue;
+      state.hasClosedSegment = true;
+      return;
+    }
     await this.#epochSaver.save();
     await state.snapshots.take(snapshot);
     await state.environment.files.syncDirectory(state.directory);

@@ -69,6 +69,7 @@ export class LogWriter {
       throw state.failed(error);
     }
     closed.seal();
+    state.hasClosedSegment = true;
     state.segments.push(next);
     state.isDirectoryDirty = true;
     return next;

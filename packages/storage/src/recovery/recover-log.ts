@@ -32,6 +32,7 @@ import { floorSegment } from '../log/segment-list.js';
 import { type EpochCheck, findDisagreement, scanEpochs } from './epoch-recovery.js';
 import { type ProducerRecovery, recoverProducers } from './recover-producers.js';
 import { recoverSegment, trustedPlace } from './recover-segment.js';
+import { rewrite } from './rewrite.js';
 
 export interface RecoveryRequest extends ProducerRecovery {
   readonly allowsGaps: boolean;
@@ -69,7 +70,8 @@ export async function recoverLog(request: RecoveryRequest): Promise<RecoveredLog
   }
 
   await removeDeleted(context, segments, request.startOffset);
-  const firstScanned = request.cleanShutdown ? segments.length - 1 : floorSegment(segments, request.recoveryPoint);
+  // A segment that ends at the recovery point may have been closed since, and its time index lack the last entry.
+  const firstScanned = request.cleanShutdown ? segments.length - 1 : floorSegment(segments, request.recoveryPoint - 1);
   await adoptSegments(segments, firstScanned);
   const begin = await beginScan(request, segments, firstScanned);
   const { epochs } = begin;
@@ -221,8 +223,10 @@ async function scanSegments(
       allowsGaps,
       epochs,
       savedEpochAt: (offset) => savedEpochs?.epochAt(offset),
+      syncedOffset,
     });
     endOffset = segment.nextOffset;
+    if (end.unsyncedFrom !== undefined) await rewrite(segment.log, end.unsyncedFrom, segment.sizeBytes);
     if (end.problem !== undefined) {
       if (endOffset < syncedOffset) throw corruptLog(segment.log.path, end.position, end.problem);
       await dropSegments(segments, index + 1, context, end.problem);

@@ -13,6 +13,8 @@ export interface SegmentScan {
   readonly epochs: LeaderEpochHistory;
   /** What the batches must have; undefined when nothing was saved. */
   savedEpochAt(offset: number): number | undefined;
+  /** What lies above is in the page cache, and perhaps not on the disk. */
+  readonly syncedOffset: number;
 }
 
 const largestRelative = 2 ** 31 - 1;
@@ -41,12 +43,22 @@ async function isBatchAt(segment: Segment, { position, lastOffset }: SegmentPlac
   return isThere;
 }
 
+export interface RecoveredSegment extends ScanEnd {
+  /** Where the first batch begins that is not known to be synced; undefined when all are. */
+  readonly unsyncedFrom: number | undefined;
+}
+
 /** Scans from `place`, which is where `segment` ends for now. Returns where the good part ends, and what lies there. */
-export function recoverSegment(segment: Segment, place: SegmentPlace, scan: SegmentScan): Promise<ScanEnd> {
+export async function recoverSegment(
+  segment: Segment,
+  place: SegmentPlace,
+  scan: SegmentScan,
+): Promise<RecoveredSegment> {
   const { epochs, allowsGaps } = scan;
   const range = { from: place.position, to: segment.log.sizeBytes() };
   let chain: BatchChain | undefined;
-  return scanBatches(segment.log, range, { verifyCrc: true }, (batch) => {
+  let unsyncedFrom: number | undefined;
+  const end = await scanBatches(segment.log, range, { verifyCrc: true }, (batch, position) => {
     if (chain === undefined) {
       const firstOffset = place.position === 0 ? segment.baseOffset : batch.baseOffset;
       epochs.truncateFromEnd(firstOffset);
@@ -56,7 +68,9 @@ export function recoverSegment(segment: Segment, place: SegmentPlace, scan: Segm
     if (problem !== undefined) return problem;
     const relative = batch.lastOffset - segment.baseOffset;
     if (relative > largestRelative) return `a batch that ends ${relative} offsets after the segment's first`;
+    if (batch.lastOffset >= scan.syncedOffset) unsyncedFrom ??= position;
     segment.note(batch);
     return undefined;
   });
+  return { ...end, unsyncedFrom };
 }
