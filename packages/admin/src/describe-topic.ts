@@ -24,6 +24,7 @@ export async function describeTopic(client: ClusterClient, name: string, limit: 
   if (error?.code === 'UNKNOWN_TOPIC_OR_PARTITION') throw new FinalAnswer(error);
   if (error !== undefined) throw error;
   const topicId = topic.topicId ?? '';
+  await learnNodes(client, name, limit);
   const [configs, logs] = await Promise.all([
     describeConfigs(client, name, limit),
     describeLogs(client, { topicId, leaders: topic.partitions }, limit),
@@ -47,6 +48,16 @@ async function describeConfigs(client: ClusterClient, name: string, limit: Retry
   const error = errorFromWire(resource, `Settings of topic ${name}`);
   if (error !== undefined) throw error;
   return configsOf(resource.configs);
+}
+
+/** Where the leaders are: the node that described the topic did not say. */
+async function learnNodes(client: ClusterClient, name: string, limit: RetryLimit): Promise<void> {
+  try {
+    await client.topic(name, limit);
+  } catch (error) {
+    limit.signal?.throwIfAborted();
+    client.environment.logger.warn('a topic’s leaders are not known', { topic: name, error: errorMessage(error) });
+  }
 }
 
 /** Leaders that cannot be asked are left out: the rest of the description is worth having without them. */

@@ -2,15 +2,17 @@
  * The one composition root: what a node is made of and in which order it starts and stops, in production and in the
  * simulator alike.
  *
- *     log directory -> metadata log -> controller -> broker
+ *     alone             log directory -> metadata log -> controller -> broker
+ *     in a cluster      log directory -> metadata log -> channels, internal listener -> controller -> broker
  *
  * Each stands on the one before. Stopping goes the other way; the log directory comes last, syncs everything and then
  * writes the mark of a clean stop.
  */
-import type { Address, Environment } from '@millrace/base';
-import { Broker } from '@millrace/broker';
-import { Controller, metadataTopic } from '@millrace/controller';
+import { type Address, type Environment, errorMessage } from '@millrace/base';
+import { Broker, type BrokerOptions, type ControllerGateway } from '@millrace/broker';
+import { Controller, type ControllerOptions, metadataTopic } from '@millrace/controller';
 import { defaultLogConfig, LogDirectory } from '@millrace/storage';
+import { ClusterLink } from './cluster/cluster-link.js';
 import type { NodeConfig } from './settings/node-config.js';
 import { softwareVersion } from './software-version.js';
 import { startError } from './start-error.js';
@@ -24,18 +26,32 @@ export interface MillraceNode {
   readonly internalAddress: Address | undefined;
   /** Why the node should not get traffic at the moment; empty when it should. */
   readonly problems: readonly string[];
-  /** Answers what waits, syncs all, marks a clean stop. Calling twice waits for the same end. */
+  /** Resolves, if ever, with why the node cannot go on: it is to be closed then. */
+  readonly failed: Promise<unknown>;
+  /** Hands leaderships over, answers what waits, syncs all, marks a clean stop. Calling twice waits for the same end. */
   close(): Promise<void>;
 }
 
+export interface CreateNodeOptions {
+  /** Ends the start: a node of a cluster waits for others as long as it takes. */
+  readonly signal?: AbortSignal;
+}
+
+type Closer = () => Promise<void>;
+
 /** Rejects with one clear error when the node cannot run as it was told to. */
-export async function createNode(config: NodeConfig, environment: Environment): Promise<MillraceNode> {
-  const closers: (() => Promise<void>)[] = [];
+export async function createNode(
+  config: NodeConfig,
+  environment: Environment,
+  options: CreateNodeOptions = {},
+): Promise<MillraceNode> {
+  const closers: Closer[] = [];
   try {
     const logDirectory = await LogDirectory.open(environment, {
       path: config.dataDir,
       nodeId: config.nodeId,
       ...(config.clusterId === undefined ? {} : { clusterId: config.clusterId }),
+      awaitsCluster: config.voters.length > 0,
       config: { ...defaultLogConfig, producerIdExpirationMs: config.producerIdExpirationMs },
       lowSpaceBytes: config.lowSpaceBytes,
       maxOpenFiles: config.maxOpenFiles,
@@ -48,24 +64,24 @@ export async function createNode(config: NodeConfig, environment: Environment): 
       topicId: metadataTopic.topicId,
       config: metadataTopic.config,
     });
-    const controller = await Controller.open(environment, {
+    const controllerOptions: ControllerOptions = {
       log,
       nodeId: config.nodeId,
       settings: config.controller,
       nodeDefaults: config.nodeDefaults,
-      clusterId: logDirectory.clusterId,
-    });
-    closers.push(() => controller.close());
+      ...(logDirectory.clusterId === '' ? {} : { clusterId: logDirectory.clusterId }),
+    };
+    const part =
+      config.voters.length === 0
+        ? await standAlone(environment, controllerOptions, config, closers)
+        : await joinCluster(environment, { controllerOptions, config, logDirectory, closers, signal: options.signal });
     const broker = await Broker.open({
       environment,
       settings: config.broker,
       nodeId: config.nodeId,
-      clusterId: controller.clusterId,
       softwareVersion,
       client: config.client,
-      internal: config.internal,
       logDirectory,
-      controller,
       nodeDefaults: config.nodeDefaults,
       producerIdExpirationMs: config.producerIdExpirationMs,
       identity: {
@@ -73,32 +89,89 @@ export async function createNode(config: NodeConfig, environment: Environment): 
         rack: config.rack,
         hostLabel: config.hostLabel,
         advertised: config.advertised,
+        advertisedInternal: config.advertisedInternal,
       },
+      ...part.brokerOptions,
     });
     registered.broker = broker;
-    return new Node(config, broker, { clusterId: controller.clusterId, closers });
+    closers.push(() => broker.close());
+    await part.link?.registered(broker, options.signal);
+    return new Node(config, broker, { clusterId: part.brokerOptions.clusterId, closers, failed: part.failed });
   } catch (error) {
-    await closeAll(closers);
+    await closeAfter(error, closers, environment);
     throw startError(error, config);
   }
 }
 
+/** What a node's place in the world gives to its broker. */
+interface NodePart {
+  readonly brokerOptions: Pick<BrokerOptions, 'clusterId' | 'controller' | 'internal' | 'incarnationId'>;
+  readonly failed: Promise<unknown>;
+  readonly link?: ClusterLink;
+}
+
+async function standAlone(
+  environment: Environment,
+  controllerOptions: ControllerOptions,
+  { internal }: NodeConfig,
+  closers: Closer[],
+): Promise<NodePart> {
+  const controller = await Controller.open(environment, controllerOptions);
+  closers.push(() => controller.close());
+  const gateway: ControllerGateway = controller;
+  return {
+    brokerOptions: { clusterId: controller.clusterId, controller: gateway, internal },
+    failed: never,
+  };
+}
+
+async function joinCluster(
+  environment: Environment,
+  parts: {
+    readonly controllerOptions: ControllerOptions;
+    readonly config: NodeConfig;
+    readonly logDirectory: LogDirectory;
+    readonly closers: Closer[];
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<NodePart> {
+  const { controllerOptions, config, logDirectory, closers, signal } = parts;
+  const link = await ClusterLink.open(environment, { controllerOptions, config, logDirectory });
+  closers.push(() => link.close());
+  const clusterId = await link.joined(signal);
+  return {
+    brokerOptions: {
+      clusterId,
+      controller: link.gateway,
+      internal: link.internal,
+      incarnationId: link.incarnationId,
+    },
+    failed: link.failed,
+    link,
+  };
+}
+
+const never = new Promise<never>(() => undefined);
+
 interface NodeParts {
   readonly clusterId: string;
   /** In order of opening. */
-  readonly closers: readonly (() => Promise<void>)[];
+  readonly closers: readonly Closer[];
+  readonly failed: Promise<unknown>;
 }
 
 class Node implements MillraceNode {
   readonly nodeId: number;
   readonly clusterId: string;
+  readonly failed: Promise<unknown>;
   readonly #broker: Broker;
-  readonly #closers: readonly (() => Promise<void>)[];
+  readonly #closers: readonly Closer[];
   #closing: Promise<void> | undefined;
 
   constructor(config: NodeConfig, broker: Broker, parts: NodeParts) {
     this.nodeId = config.nodeId;
     this.clusterId = parts.clusterId;
+    this.failed = parts.failed;
     this.#broker = broker;
     this.#closers = parts.closers;
   }
@@ -116,13 +189,13 @@ class Node implements MillraceNode {
   }
 
   close(): Promise<void> {
-    this.#closing ??= closeAll([...this.#closers, () => this.#broker.close()]);
+    this.#closing ??= closeAll(this.#closers);
     return this.#closing;
   }
 }
 
 /** The last opened first. All are closed, whatever fails; the first failure is thrown at the end. */
-async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+async function closeAll(closers: readonly Closer[]): Promise<void> {
   const failures: unknown[] = [];
   for (const close of [...closers].reverse()) {
     try {
@@ -132,4 +205,16 @@ async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void
     }
   }
   if (failures.length > 0) throw failures[0];
+}
+
+/** Why the node did not start matters more than what then went wrong as well. */
+async function closeAfter(reason: unknown, closers: readonly Closer[], { logger }: Environment): Promise<void> {
+  try {
+    await closeAll(closers);
+  } catch (error) {
+    logger.error('a node that did not start did not close in order', {
+      reason: errorMessage(reason),
+      error: errorMessage(error),
+    });
+  }
 }

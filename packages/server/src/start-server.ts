@@ -48,7 +48,9 @@ export interface MillraceServer extends AsyncDisposable {
   /** What clients take as `bootstrap`: `host:port`. */
   readonly bootstrap: string;
   readonly addresses: ServerAddresses;
-  /** Answers what waits, syncs all, marks a clean stop. Calling twice waits for the same end. */
+  /** Resolves, if ever, with why the node cannot go on: it is to be closed then. */
+  readonly failed: Promise<unknown>;
+  /** Hands leaderships over, answers what waits, syncs all, marks a clean stop. Calling twice waits for the same end. */
   close(): Promise<void>;
 }
 
@@ -69,13 +71,13 @@ export async function startServer(options: StartServerOptions): Promise<Millrace
 /** As `startServer`, for a configuration that was loaded already. */
 export async function serveNode(
   config: NodeConfig,
-  { logger = silentLogger }: { readonly logger?: Logger } = {},
+  { logger = silentLogger, signal }: { readonly logger?: Logger; readonly signal?: AbortSignal } = {},
 ): Promise<MillraceServer> {
   const shell = config.http === undefined ? undefined : await HttpShell.open(config.http);
   try {
     const environment: Environment = nodeEnvironment({ logger, metrics: shell?.metrics ?? noMetrics });
     const advertised = config.advertised ?? advertisedFor(config.client);
-    const node = await createNode({ ...config, advertised }, environment);
+    const node = await createNode({ ...config, advertised }, environment, signal === undefined ? {} : { signal });
     shell?.serves(node);
     return new Server(node, shell);
   } catch (error) {
@@ -128,6 +130,7 @@ class Server implements MillraceServer {
   readonly clusterId: string;
   readonly bootstrap: string;
   readonly addresses: ServerAddresses;
+  readonly failed: Promise<unknown>;
   readonly #node: MillraceNode;
   readonly #shell: HttpShell | undefined;
   #closing: Promise<void> | undefined;
@@ -137,6 +140,7 @@ class Server implements MillraceServer {
     this.#shell = shell;
     this.nodeId = node.nodeId;
     this.clusterId = node.clusterId;
+    this.failed = node.failed;
     const client = formatAddress(node.clientAddress);
     const internal = node.internalAddress === undefined ? undefined : formatAddress(node.internalAddress);
     this.addresses = { client, internal, http: shell?.address };

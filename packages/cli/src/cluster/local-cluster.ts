@@ -102,6 +102,8 @@ function nodeArguments(options: LocalClusterOptions, index: number): string[] {
     ...['--http', `${host}:${port + 2}`],
     ...['--voters', voters.join(',')],
     ...['--log-level', options.logLevel],
+    // All of them stop together: there is nobody to hand leaderships over to.
+    ...['--set', 'controlled.shutdown.timeout.ms=2000'],
     ...options.settings.flatMap((setting) => ['--set', setting]),
   ];
 }

@@ -66,7 +66,7 @@ async function serve(options: ServerOptions, stopped: AbortSignal): Promise<void
     format: options.logFormat === undefined && process.stderr.isTTY ? 'pretty' : config.logFormat,
     colorize: process.stderr.isTTY,
   });
-  await using server = await serveNode(config, { logger });
+  await using server = await serveNode(config, { logger, signal: stopped });
   printJson({
     event: 'ready',
     nodeId: server.nodeId,
@@ -76,8 +76,9 @@ async function serve(options: ServerOptions, stopped: AbortSignal): Promise<void
     http: server.addresses.http ?? null,
     pid: process.pid,
   });
-  await untilAborted(stopped);
+  const failure = await Promise.race([server.failed, untilAborted(stopped)]);
   logger.info('stopping');
+  if (failure !== undefined) throw failure as Error;
 }
 
 /** Flags are settings under a shorter name. */
@@ -100,9 +101,9 @@ function settingsOfFlags(options: ServerOptions): Record<string, string> {
   );
 }
 
-function untilAborted(signal: AbortSignal): Promise<void> {
+function untilAborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
 }

@@ -15,11 +15,12 @@ import {
   type SettingValues,
 } from '@millrace/base';
 import { defaultBrokerSettings, type BrokerSettings } from '@millrace/broker';
-import type { ControllerSettingValues } from '@millrace/controller';
+import type { ControllerSettingValues, VoterAddress } from '@millrace/controller';
 import { isTopicSetting, type NodeDefaults, type NodeRole } from '@millrace/controller/image';
 import { nodeSettingTable } from './node-settings.js';
 import { settingsFromFile } from './settings-file.js';
 import { faultOf, settingFromAssignment, type SourcedSetting } from './settings-source.js';
+import { parseVoters, votersProblem } from './voters.js';
 
 type NodeSettingValues = SettingValues<typeof nodeSettingTable>;
 
@@ -33,6 +34,9 @@ export interface NodeConfig {
   readonly internal: Address | undefined;
   readonly http: Address | undefined;
   readonly advertised: Address | undefined;
+  readonly advertisedInternal: Address | undefined;
+  /** Of the controller quorum; empty: this node alone. */
+  readonly voters: readonly VoterAddress[];
   readonly rack: string | null;
   readonly hostLabel: string | null;
   readonly logLevel: NodeSettingValues['log.level'];
@@ -113,24 +117,28 @@ function nodeConfigOf(
   };
   const roles = values['process.roles'];
   if (roles.length < 2) refuse('process.roles', 'this release runs nodes with both roles: controller,broker.');
-  checkVoters(values, refuse);
   checkSizes(values, refuse);
   const client = address('listener.client', true);
+  const internal = address('listener.internal', false);
+  const voters = votersOf(values, internal, refuse);
+  const autoCreateTopics = autoCreateTopicsOf(values, texts, voters);
   const config = {
     nodeId: values['node.id'],
     roles,
     clusterId: values['cluster.id'] === '' ? undefined : values['cluster.id'],
     dataDir: values['data.dir'],
     client: client ?? { host: '', port: 0 },
-    internal: address('listener.internal', false),
+    internal,
     http: address('listener.http', false),
     advertised: address('advertised.client', false),
+    advertisedInternal: address('advertised.internal', false) ?? voters.find(({ id }) => id === values['node.id']),
+    voters,
     rack: values['broker.rack'] === '' ? null : values['broker.rack'],
     hostLabel: values['host.label'] === '' ? null : values['host.label'],
     logLevel: values['log.level'],
     logFormat: values['log.format'],
-    broker: brokerSettingsOf(values),
-    controller: values,
+    broker: { ...brokerSettingsOf(values), autoCreateTopics },
+    controller: { ...values, 'auto.create.topics.enable': autoCreateTopics },
     nodeDefaults: Object.fromEntries(Object.entries(texts).filter(([key]) => isTopicSetting(key))),
     lowSpaceBytes: values['log.low.space.bytes'],
     maxOpenFiles: values['log.max.open.files'],
@@ -141,22 +149,31 @@ function nodeConfigOf(
   return Object.freeze(config);
 }
 
-type AddressKey = 'listener.client' | 'listener.internal' | 'listener.http' | 'advertised.client';
+type AddressKey =
+  'listener.client' | 'listener.internal' | 'listener.http' | 'advertised.client' | 'advertised.internal';
 type Refuse = (key: keyof NodeSettingValues, reason: string) => void;
 
-function checkVoters(values: NodeSettingValues, refuse: Refuse): void {
-  const voters = values['controller.quorum.voters'];
-  if (voters.length === 0) return;
-  const ids = voters
-    .map((voter) => /^(\d+)@(.+)$/.exec(voter))
-    .map((match) => (match !== null && parseAddress(match[2] ?? '') !== undefined ? Number(match[1]) : undefined));
-  if (ids.includes(undefined)) refuse('controller.quorum.voters', 'each voter must be id@host:port.');
-  else if (ids.length > 1 || ids[0] !== values['node.id']) {
-    refuse(
-      'controller.quorum.voters',
-      `this release runs a single voter: leave it empty, or name node ${values['node.id']} alone.`,
-    );
-  }
+/** Empty: this node alone, named or not. */
+function votersOf(values: NodeSettingValues, internal: Address | undefined, refuse: Refuse): readonly VoterAddress[] {
+  const words = values['controller.quorum.voters'];
+  if (words.length === 0) return [];
+  const voters = parseVoters(words);
+  const problem =
+    voters === undefined
+      ? 'each voter must be id@host:port.'
+      : votersProblem(voters, { nodeId: values['node.id'], internal });
+  if (problem !== undefined) refuse('controller.quorum.voters', problem);
+  return voters === undefined || voters.length === 1 ? [] : voters;
+}
+
+/** In a cluster a topic that a typing error asks for would be there on all nodes: there it takes a decision. */
+function autoCreateTopicsOf(
+  values: NodeSettingValues,
+  texts: Readonly<Record<string, string>>,
+  voters: readonly VoterAddress[],
+): boolean {
+  if (texts['auto.create.topics.enable'] === undefined && voters.length > 0) return false;
+  return values['auto.create.topics.enable'];
 }
 
 /** Room for the header and body of a frame beside the largest batch. */
@@ -187,8 +204,13 @@ function brokerSettingsOf(values: NodeSettingValues): BrokerSettings {
     fetchMaxBytes: values['fetch.max.bytes'],
     maxWaitMs: values['request.max.wait.ms'],
     maxBatchBytes: values['max.message.bytes'],
-    autoCreateTopics: values['auto.create.topics.enable'],
     housekeepingMs: values['log.housekeeping.interval.ms'],
     shutdownMs: values['shutdown.timeout.ms'],
+    controlledShutdownMs: values['controlled.shutdown.timeout.ms'],
+    heartbeatMs: values['broker.heartbeat.interval.ms'],
+    replicaLagMaxMs: values['replica.lag.time.max.ms'],
+    replicaFetchWaitMs: values['replica.fetch.wait.max.ms'],
+    replicaFetchMaxBytes: values['replica.fetch.response.max.bytes'],
+    replicaFetchPartitionMaxBytes: values['replica.fetch.max.bytes'],
   };
 }

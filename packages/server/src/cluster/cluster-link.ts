@@ -1,0 +1,182 @@
+/**
+ * How a node takes part in a cluster of several: channels to the others, the internal listener, its replica of the
+ * controller quorum, and the way to whichever node leads that.
+ *
+ *     opening -> joining: until there is a cluster and this node has read of it -> joined -> closed
+ *                  \-> failed: the disk failed, or the node is not who it says
+ */
+import { completion, type Environment, errorMessage, MillraceError, sleep } from '@millrace/base';
+import { type Broker, InternalListener, NodeChannels } from '@millrace/broker';
+import { Controller, type ControllerOptions } from '@millrace/controller';
+import type { LogDirectory } from '@millrace/storage';
+import type { NodeConfig } from '../settings/node-config.js';
+import { softwareVersion } from '../software-version.js';
+import { ClusterGateway } from './cluster-gateway.js';
+import { NetworkRaftTransport } from './network-raft-transport.js';
+import { quorumHandlers } from './quorum-handlers.js';
+
+export interface ClusterLinkOptions {
+  readonly controllerOptions: ControllerOptions;
+  readonly config: NodeConfig;
+  readonly logDirectory: LogDirectory;
+}
+
+interface Opened {
+  readonly channels: NodeChannels;
+  readonly internal: InternalListener;
+  readonly controller: Controller;
+}
+
+const requestTimeoutMs = 10_000;
+const registeredCheckMs = 50;
+
+export class ClusterLink {
+  readonly incarnationId: string;
+  readonly internal: InternalListener;
+  readonly gateway: ClusterGateway;
+  /** Resolves, if ever, with why this node can take no part any more. */
+  readonly failed: Promise<unknown>;
+  readonly #environment: Environment;
+  readonly #options: ClusterLinkOptions;
+  readonly #opened: Opened;
+
+  static async open(environment: Environment, options: ClusterLinkOptions): Promise<ClusterLink> {
+    const { controllerOptions, config, logDirectory } = options;
+    const { nodeId, voters, broker: settings } = config;
+    const { directoryId } = logDirectory;
+    const incarnationId = Buffer.from(environment.random.stream('incarnation id').bytes(16)).toString('base64url');
+    const failed = completion<unknown>();
+    const made: { controller?: Controller } = {};
+    const clusterId = (): string | null => made.controller?.clusterId || logDirectory.clusterId || null;
+    const channels = new NodeChannels({
+      environment,
+      credentials: () => ({ nodeId, clusterId: clusterId(), directoryId, incarnationId }),
+      addressOf: (other) => {
+        const registered = made.controller?.image.brokers.get(other);
+        const voter = voters.find(({ id }) => id === other);
+        if (voter !== undefined) return { host: voter.host, port: voter.port };
+        if (registered === undefined || registered.internalHost === null) return undefined;
+        return { host: registered.internalHost, port: registered.internalPort };
+      },
+    });
+    const transport = new NetworkRaftTransport(channels);
+    const internal = await InternalListener.open({
+      environment,
+      settings,
+      address: config.internal ?? { host: '', port: 0 },
+      nodeId,
+      softwareVersion,
+      clusterId,
+    });
+    try {
+      internal.serve(quorumHandlers(() => controllerOf(made), transport));
+      const controller = await Controller.open(environment, {
+        ...controllerOptions,
+        quorum: { voters, directoryId, transport },
+        onFailed: (error) => failed.resolve(error),
+      });
+      made.controller = controller;
+      return new ClusterLink(environment, options, {
+        opened: { channels, internal, controller },
+        incarnationId,
+        failed: failed.promise,
+      });
+    } catch (error) {
+      await internal.close();
+      await channels.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    environment: Environment,
+    options: ClusterLinkOptions,
+    parts: { readonly opened: Opened; readonly incarnationId: string; readonly failed: Promise<unknown> },
+  ) {
+    const { channels, internal, controller } = parts.opened;
+    this.#environment = environment;
+    this.#options = options;
+    this.#opened = parts.opened;
+    this.incarnationId = parts.incarnationId;
+    this.internal = internal;
+    this.failed = parts.failed;
+    this.gateway = new ClusterGateway({
+      nodeId: options.config.nodeId,
+      controller,
+      nodes: channels,
+      clock: environment.clock,
+      requestTimeoutMs,
+      heartbeatTimeoutMs: options.config.controller['broker.session.timeout.ms'],
+    });
+  }
+
+  /** The cluster's id, once there is a cluster and this node has read of it. Rejects when it cannot be part of it. */
+  async joined(signal: AbortSignal | undefined): Promise<string> {
+    const { clock, logger } = this.#environment;
+    const { voters, nodeId } = this.#options.config;
+    const { controller } = this.#opened;
+    const waiting = clock.schedule(waitingLogMs, () => {
+      logger.info('Waiting for the other nodes: a majority of the voters must be there', {
+        nodeId,
+        voters: voters.map(({ id, host, port }) => `${id}@${host}:${port}`),
+      });
+    });
+    try {
+      const clusterId = await orAborted(controller.formed, signal);
+      await this.#options.logDirectory.joinCluster(clusterId);
+      return clusterId;
+    } finally {
+      waiting.cancel();
+    }
+  }
+
+  /**
+   * Waits until the controller has let the broker in. A node id that another live process has is refused for good; when
+   * the controller cannot be reached, the node serves without, and says so in its health.
+   */
+  async registered(broker: Broker, signal: AbortSignal | undefined): Promise<void> {
+    const { clock, logger } = this.#environment;
+    const { controller: settings, nodeId } = this.#options.config;
+    // A process that was killed keeps its place for one session.
+    const deadlineMs = clock.monotonicMs() + 2 * settings['broker.session.timeout.ms'];
+    while (broker.problems.length > 0 && clock.monotonicMs() < deadlineMs) {
+      await orAborted(sleep(clock, registeredCheckMs), signal);
+    }
+    if (broker.problems.length === 0) return;
+    const refusal = this.gateway.registrationRefusal;
+    if (broker.brokerEpoch === -1 && refusal !== undefined) throw refusal;
+    logger.warn('This node runs and is not a working part of the cluster yet', { nodeId, problems: broker.problems });
+  }
+
+  /** After the broker: hands the leadership of the quorum over, then leaves it. */
+  async close(): Promise<void> {
+    const { controller, internal, channels } = this.#opened;
+    try {
+      await controller.resign(resignMs);
+    } catch (error) {
+      this.#environment.logger.warn('The quorum elects another leader by itself', { reason: errorMessage(error) });
+    }
+    await controller.close();
+    await internal.close();
+    await channels.close();
+  }
+}
+
+const waitingLogMs = 2000;
+/** The others elect a leader by themselves in about as much. */
+const resignMs = 2000;
+
+function controllerOf({ controller }: { readonly controller?: Controller }): Controller {
+  if (controller !== undefined) return controller;
+  throw new MillraceError('NOT_CONTROLLER', 'This node is starting.', { retriable: true });
+}
+
+function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
