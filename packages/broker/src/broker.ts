@@ -30,6 +30,7 @@ import { BrokerListener } from './listener.js';
 import { Membership } from './membership/membership.js';
 import { Partitions } from './partitions.js';
 import { ProducerIds } from './producer-ids.js';
+import { type ReplicaState, replicaState } from './replica-state.js';
 import { CatchUpGate } from './replication/catch-up-gate.js';
 import { Replication } from './replication/replication.js';
 import type { AnyHandler } from './request.js';
@@ -111,7 +112,7 @@ export class Broker {
       controller,
       metrics: this.#metrics.replication,
       nodeId,
-      brokerEpoch: () => this.#membership.brokerEpoch,
+      brokerEpoch: () => this.brokerEpoch,
       credentials: () => ({
         nodeId,
         clusterId: options.clusterId,
@@ -167,6 +168,9 @@ export class Broker {
 
   /** Of this process's registration; -1 before it. Belongs into the mark of a clean stop. */
   get brokerEpoch(): number {
+    // The metadata may tell of the registration before the controller's answer to it does.
+    const registered = this.#options.controller.image.brokers.get(this.#options.nodeId);
+    if (registered?.incarnationId === this.#incarnationId) return registered.brokerEpoch;
     return this.#membership.brokerEpoch;
   }
 
@@ -186,6 +190,11 @@ export class Broker {
       problems.push(`the log of ${topic}-${partition} is offline: ${reason.message}`);
     }
     return problems;
+  }
+
+  /** All replicas on this node, as they are now. */
+  *replicas(): Generator<ReplicaState> {
+    for (const partition of this.#partitions.all()) yield replicaState(partition);
   }
 
   /** Calling twice waits for the same end. */

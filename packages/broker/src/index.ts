@@ -11,3 +11,4 @@ export { listenError } from './listen-error.js';
 export { InternalListener, type InternalListenerOptions } from './internal-listener.js';
 export { handlerOf, type AnyHandler, type Answer, type Handler, type Reply, type RequestContext } from './request.js';
 export { NodeChannels, type NodeChannelsOptions } from './node-channels.js';
+export type { LeadershipState, ReplicaState } from './replica-state.js';

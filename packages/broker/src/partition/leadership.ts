@@ -7,9 +7,9 @@
  * - the high watermark is the lowest reported end offset over the maximal in-sync set, the leader's own included;
  * - it stands still while fewer than `minInsyncReplicas` are committed as in sync: the eligible leader replicas, of which
  *   one may be elected then, are not asked whether they have what lies beyond;
- * - until it has reached `epochStartOffset`, records that earlier leaders acknowledged may lie above it: nobody may join
- *   the in-sync set at it, and no reader be told that it is the end;
- * - who joins has fetched in this epoch, and has all up to both of these.
+ * - until it has reached `epochStartOffset`, records that earlier leaders acknowledged may lie above it: no reader is told
+ *   that it is the end;
+ * - who joins the in-sync set has fetched in this epoch, and has all up to both of these.
  */
 import { assert } from '@millrace/base';
 import { nextHighWatermark } from './high-watermark.js';
@@ -115,17 +115,22 @@ export class Leadership {
   propose(leader: LeaderMoment, wish: InSyncWish): InSyncProposal | undefined {
     if (this.inSync.isInFlight) return undefined;
     const staying = wish.maxLagMs === undefined ? this.inSync.isr : this.#notLagging(leader, wish.maxLagMs);
-    const joining =
-      wish.highWatermark < this.epochStartOffset
-        ? []
-        : this.#replicas.filter(
-            (replica) =>
-              !staying.includes(replica) && !this.inSync.isr.includes(replica) && this.#mayJoin(replica, leader, wish),
-          );
+    const joining = this.#isOpen(wish.highWatermark)
+      ? this.#replicas.filter((replica) => !this.inSync.isr.includes(replica) && this.#mayJoin(replica, leader, wish))
+      : [];
     // Leaving and joining are two changes: a join waits, so that a shrink never waits for a replica that may be refused.
     const isr = staying.length < this.inSync.isr.length ? staying : [...staying, ...joining];
     if (isSameSet(isr, this.inSync.isr) && !this.inSync.isInDoubt) return undefined;
     return this.inSync.propose(isr);
+  }
+
+  /**
+   * Whether anybody may join. The high watermark has to reach the start of the epoch first, unless it stands still for want
+   * of replicas in sync: then it could never get there without somebody who joins. Who joins has all up to the start of the
+   * epoch in either case, and so all that earlier leaders acknowledged.
+   */
+  #isOpen(highWatermark: number): boolean {
+    return highWatermark >= this.epochStartOffset || !this.hasEnoughInSync;
   }
 
   #notLagging(leader: LeaderMoment, maxLagMs: number): readonly number[] {
