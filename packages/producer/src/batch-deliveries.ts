@@ -21,6 +21,8 @@ interface CallbackAt {
 
 interface Span {
   readonly index: number;
+  /** Of its first record, among the records of the send. */
+  readonly position: number;
   recordCount: number;
   readonly send: BatchSend;
 }
@@ -65,12 +67,7 @@ export class BatchDeliveries {
 
   /** The record at `index` belongs to a `sendBatch`; called in order, so neighbours share one span. */
   span(send: BatchSend, index: number): void {
-    const last = this.#spans.at(-1);
-    if (last?.send === send && last.index + last.recordCount === index) last.recordCount += 1;
-    else {
-      this.#spans.push({ index, recordCount: 1, send });
-      send.expect();
-    }
+    this.#addToSpan(send, index, send.place());
   }
 
   /** Tells everyone. Returns how many of `recordCount` records nobody had asked for. */
@@ -95,7 +92,7 @@ export class BatchDeliveries {
       if (error !== undefined) span.send.failed(error, span.recordCount);
       else {
         const firstOffset = offsetAt(outcome, span.index);
-        span.send.acknowledged({
+        span.send.acknowledged(span.position, {
           topic: this.#topic,
           partition: this.#partition,
           firstOffset,
@@ -120,10 +117,10 @@ export class BatchDeliveries {
       if (index < splitAt) first.callback(onDelivery, index);
       else second.callback(onDelivery, index - splitAt);
     }
-    for (const { index, recordCount, send } of this.#spans) {
-      for (let i = index; i < index + recordCount; i++) {
-        if (i < splitAt) first.span(send, i);
-        else second.span(send, i - splitAt);
+    for (const { index, position, recordCount, send } of this.#spans) {
+      for (let i = 0; i < recordCount; i++) {
+        if (index + i < splitAt) first.#addToSpan(send, index + i, position + i);
+        else second.#addToSpan(send, index + i - splitAt, position + i);
       }
       // The halves expect anew; this span will never report.
       send.forget();
@@ -131,6 +128,15 @@ export class BatchDeliveries {
     this.#observers = [];
     this.#callbacks = [];
     this.#spans = [];
+  }
+
+  #addToSpan(send: BatchSend, index: number, position: number): void {
+    const last = this.#spans.at(-1);
+    if (last?.send === send && last.index + last.recordCount === index) last.recordCount += 1;
+    else {
+      this.#spans.push({ index, position, recordCount: 1, send });
+      send.expect();
+    }
   }
 
   #settle(delivery: Delivery, index: number, outcome: BatchOutcome): void {
