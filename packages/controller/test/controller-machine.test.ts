@@ -368,7 +368,7 @@ const busyStep: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('isr' as const),
       name: busyName,
       partition: fc.integer({ min: 0, max: 1 }),
-      members: fc.oneof(fc.constant([1, 2, 3, 4]), fc.uniqueArray(nodeId)),
+      members: fc.oneof(fc.constant<number[]>([1, 2, 3, 4]), fc.uniqueArray(nodeId)),
       isLate: fc.integer({ min: 0, max: 9 }).map((draw) => draw === 0),
     }),
   },
