@@ -36,13 +36,17 @@ function jumps(history: History, expectations: ReadonlyMap<string, TopicExpectat
   return found.slice(0, 3);
 }
 
-/** Of a topic that is deleted while it is read a consumer says so; of others it has nothing to say. */
+/**
+ * A consumer stops when its topic is deleted, and when it has never reached any node: then its address may be wrong.
+ * Otherwise it has nothing to say.
+ */
 function stopped(history: History, expectations: ReadonlyMap<string, TopicExpectation>): Violation[] {
-  const churned = [...expectations.values()].some(({ topic }) => topic.role === 'churned');
+  const isChurned = (topic: string): boolean => expectations.get(topic)?.topic.role === 'churned';
+  const hasChurned = [...expectations.keys()].some(isChurned);
   const unexpected = history.readFailures.filter(({ topic, code }) => {
-    const expectation = topic === undefined ? undefined : expectations.get(topic);
-    if (expectation?.topic.role === 'churned' || (topic === undefined && churned)) return !endings.has(code);
-    return true;
+    if (topic === undefined && neverReached.has(code)) return false;
+    const mayBeDeleted = topic === undefined ? hasChurned : isChurned(topic);
+    return !mayBeDeleted || !endings.has(code);
   });
   if (unexpected.length === 0) return [];
   const evidence = unexpected.map(
@@ -53,3 +57,4 @@ function stopped(history: History, expectations: ReadonlyMap<string, TopicExpect
 }
 
 const endings: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID']);
+const neverReached: ReadonlySet<string> = new Set(['REQUEST_TIMED_OUT', 'NETWORK_EXCEPTION', 'LEADER_NOT_AVAILABLE']);

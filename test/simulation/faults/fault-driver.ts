@@ -38,7 +38,7 @@ export class FaultDriver {
     for (const fault of faults) this.#later(fault.atMs, () => this.#apply(fault));
   }
 
-  /** No fault goes on and none will come: links, disks and processes work again. Clocks stay where they are. */
+  /** No fault goes on and none will come: links, disks, clocks and processes work again. */
   healAll(): void {
     this.#isOver = true;
     const { simulation, plan, cluster, timeLine, clients } = this.#options;
@@ -50,6 +50,7 @@ export class FaultDriver {
       simulation.network.refuseConnections(node.name, false);
       this.#mendDisk(node);
       simulation.setDiskLatency(node.name, plan.config.disk);
+      simulation.setWallClock(node.name, { offsetMs: 0, rate: 1 });
       cluster.resume(node);
       cluster.start(node);
     }
