@@ -139,7 +139,7 @@ export class Broker {
       controller,
       registration: () => this.#registration(),
       metadataOffset: () => this.#partitions.position - 1,
-      mustResign: () => this.#replication.hasFailedLeader(),
+      mustResign: () => this.#partitions.hasFailedLeader(),
       heartbeatMs: settings.heartbeatMs,
     });
     this.#services = {

@@ -107,6 +107,19 @@ export class Partitions {
     }
   }
 
+  /** Whether a log of which this node is to lead the partition has failed, and another replica could lead. */
+  hasFailedLeader(): boolean {
+    for (const [topicId, { partitions, failures }] of this.#topics) {
+      for (const partition of partitions)
+        if (partition?.isOffline === true && partition.couldBeLedElsewhere) return true;
+      for (const index of failures.keys()) {
+        const { leader, isr } = this.#image.partition(topicId, index) ?? { leader: -1, isr: [] };
+        if (this.#takesPart && leader === this.#options.nodeId && isr.length > 1) return true;
+      }
+    }
+    return false;
+  }
+
   highWatermarkOf(hosted: HostedLog): number | undefined {
     return this.find(hosted.topicId, hosted.partition)?.highWatermark;
   }

@@ -25,7 +25,10 @@ export async function runFaults(seed: number): Promise<FaultRun> {
   for (let step = 0; step < 8; step++) {
     await simulation.runFor(random.integer(20, 900));
     const up = cluster.nodes.filter(({ broker }) => broker !== undefined);
-    const node = random.integer(0, 2) === 0 ? cluster.node(Math.max(1, cluster.partition(topicId).leader)) : pick(up);
+    const node =
+      random.integer(0, 2) === 0
+        ? cluster.node(Math.max(1, cluster.partition(topicId).leader))
+        : pick(up.length > 0 ? up : cluster.nodes);
     if (node === undefined) continue;
     const fault = random.integer(0, 6);
     if (fault <= 1 && node.broker !== undefined) {

@@ -174,6 +174,17 @@ export class Partition {
     return this.#following;
   }
 
+  /** Whether this node is to lead and another could: which it should, when this one's log has failed. */
+  get couldBeLedElsewhere(): boolean {
+    const { leader, isr } = this.#assignment ?? { leader: -1, isr: [] };
+    return leader === this.#host.nodeId && isr.length > 1;
+  }
+
+  /** While the end of the log is being cut off: what the log says of itself is of no use. Resolves when it is done. */
+  get beingCut(): Promise<void> | undefined {
+    return this.#cut;
+  }
+
   get isOffline(): boolean {
     return this.#isOffline || this.log.isOffline;
   }
@@ -203,8 +214,9 @@ export class Partition {
     if (before !== undefined && assignment.leaderEpoch < before.leaderEpoch) return;
     this.#assignment = assignment;
     if (before?.leader === assignment.leader && before.leaderEpoch === assignment.leaderEpoch) {
+      const sizeBefore = this.#leadership?.inSync.isr.length ?? 0;
       this.#leadership?.update(assignment, this.#nowMs);
-      this.#inSyncSetMoved(before.isr.length);
+      this.#inSyncSetMoved(sizeBefore);
       return;
     }
     this.#stepDown();
@@ -214,7 +226,7 @@ export class Partition {
       return;
     }
     if (this.#cut !== undefined) await this.#cut;
-    if (!this.#closed && !this.isOffline) this.#takeOffice(assignment);
+    if (assignment === this.#assignment && !this.#closed && !this.isOffline) this.#takeOffice(assignment);
   }
 
   /** This node must not act on the metadata any more: another process has its place. */

@@ -46,6 +46,8 @@ export class FollowedReplica {
     this.following = following;
     this.#context = context;
     this.idleSinceMs = context.nowMs();
+    // Of the leader before: nothing is asked of this one before the cut is done.
+    if (partition.beingCut !== undefined) this.#cut(partition.beingCut);
   }
 
   /** Whether the partition is not this fetcher's any more. */

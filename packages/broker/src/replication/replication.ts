@@ -112,14 +112,6 @@ export class Replication {
     return false;
   }
 
-  /** Whether the log of a partition that this node leads has failed, and another replica could lead. */
-  hasFailedLeader(): boolean {
-    for (const { isOffline, leadership } of this.#options.partitions()) {
-      if (isOffline && leadership !== undefined && leadership.inSync.isr.length > 1) return true;
-    }
-    return false;
-  }
-
   #openFetcher(leader: number): LeaderFetcher {
     const { environment, settings, metrics, nodeId, brokerEpoch } = this.#options;
     const { clock, logger, random } = environment;

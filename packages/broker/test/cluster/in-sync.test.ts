@@ -1,0 +1,182 @@
+import { completion, sleep } from '@millrace/base';
+import { describe, expect, test } from 'vitest';
+import { PartitionChecks } from '../cluster-checks.js';
+import { ClusterFixture, send } from '../cluster-fixture.js';
+import { fetchFrom, offsetAt } from '../node-fixture.js';
+
+/** A topic led by node `leader`, and its two other replicas. */
+async function fixture(configs: Record<string, string> = {}) {
+  const cluster = await ClusterFixture.start();
+  const topicId = await cluster.topic('orders', { configs });
+  const { leader } = cluster.partition(topicId);
+  const [second, third] = [1, 2, 3].filter((id) => id !== leader) as [number, number];
+  const client = await cluster.leaderClient(topicId);
+  const checks = new PartitionChecks(cluster, topicId);
+  return { cluster, topicId, leader, second, third, client, checks };
+}
+
+function cutOff(cluster: ClusterFixture, id: number, from: number): void {
+  cluster.simulation.network.cut(cluster.node(id).name, cluster.node(from).name);
+  cluster.simulation.network.cut(cluster.node(from).name, cluster.node(id).name);
+}
+
+describe('a follower that lags', () => {
+  test('leaves the in-sync set after replica.lag.time.max.ms, and comes back when it has all', async () => {
+    const { cluster, topicId, leader, second, client, checks } = await fixture();
+    cutOff(cluster, second, leader);
+    const startMs = cluster.simulation.nowMs;
+    const waiting = send(client, topicId, 'a', { timeoutMs: 10_000 });
+    await cluster.until(() => cluster.partition(topicId).isr.length === 2);
+    const lagMs = cluster.simulation.nowMs - startMs;
+    expect(lagMs).toBeGreaterThan(1000);
+    expect(lagMs).toBeLessThan(2000);
+    expect(await cluster.complete(waiting)).toEqual({ error: 'NONE', offset: 0 });
+    expect(cluster.simulation.metrics(cluster.node(leader).name).value('millrace_isr_shrinks_total')).toBe(1);
+    expect(cluster.simulation.metrics(cluster.node(leader).name).value('millrace_under_replicated_partitions')).toBe(1);
+    cluster.simulation.network.heal();
+    await cluster.until(() => cluster.isHealed(topicId));
+    expect(cluster.simulation.metrics(cluster.node(leader).name).value('millrace_isr_expands_total')).toBe(1);
+    expect(checks.violations).toEqual([]);
+  });
+
+  test('is not put out while there is nothing that it lacks', async () => {
+    const { cluster, topicId, leader, second } = await fixture();
+    cluster.simulation.setDiskLatency(cluster.node(second).name, { minMs: 300, maxMs: 300 });
+    await cluster.simulation.runFor(10_000);
+    expect(cluster.partition(topicId).isr).toHaveLength(3);
+    expect(cluster.replica(leader, topicId)?.leadership?.partitionEpoch).toBe(
+      cluster.partition(topicId).partitionEpoch,
+    );
+  });
+
+  test('whose disk is too slow to sync leaves, although it has every record in memory', async () => {
+    const { cluster, topicId, second, client } = await fixture();
+    cluster.simulation.setDiskLatency(cluster.node(second).name, { minMs: 20_000, maxMs: 20_000 });
+    const sent = await cluster.complete(send(client, topicId, 'a', { timeoutMs: 10_000 }));
+    expect(sent.error).toBe('NONE');
+    expect(cluster.partition(topicId).isr).not.toContain(second);
+    expect(cluster.replica(second, topicId)?.endOffset).toBe(1);
+  });
+
+  test('is not put out by a leader that was stopped for a while itself', async () => {
+    const { cluster, topicId, leader, client } = await fixture();
+    await cluster.complete(send(client, topicId, 'a'));
+    const { partitionEpoch } = cluster.partition(topicId);
+    cluster.simulation.pause(cluster.node(leader).name);
+    await cluster.simulation.runFor(1300);
+    cluster.simulation.resume(cluster.node(leader).name);
+    await cluster.complete(send(client, topicId, 'b'));
+    await cluster.simulation.runFor(3000);
+    expect(cluster.partition(topicId).partitionEpoch).toBe(partitionEpoch);
+  });
+});
+
+describe('min.insync.replicas', () => {
+  test('refuses acks all before the append while too few are in sync, and takes acks 1, which nobody reads yet', async () => {
+    const { cluster, topicId, second, third, client, checks } = await fixture();
+    await cluster.complete(send(client, topicId, 'a'));
+    cluster.kill(second);
+    cluster.kill(third);
+    await cluster.until(() => cluster.partition(topicId).isr.length === 1);
+    await cluster.simulation.runFor(5);
+    expect((await cluster.complete(send(client, topicId, 'b'))).error).toBe('NOT_ENOUGH_REPLICAS');
+    expect(await cluster.complete(send(client, topicId, 'c', { acks: 1 }))).toEqual({ error: 'NONE', offset: 1 });
+    await cluster.simulation.runFor(2000);
+    expect(await cluster.complete(offsetAt(client, { topicId }, -1))).toBe(1);
+    expect((await cluster.complete(fetchFrom(client, [{ topicId, offset: 0 }]))).values).toEqual([['a']]);
+    await cluster.restart(second);
+    await cluster.until(() => cluster.partition(topicId).isr.length === 2);
+    await cluster.until(() => cluster.leader(topicId)?.highWatermark === 2);
+    expect((await cluster.complete(send(client, topicId, 'd'))).error).toBe('NONE');
+    expect(checks.violations).toEqual([]);
+  });
+
+  test('tells those who wait as soon as too few are in sync: their records are written, and may come later', async () => {
+    const { cluster, topicId, leader, second, third, client } = await fixture();
+    cutOff(cluster, second, leader);
+    cutOff(cluster, third, leader);
+    const startMs = cluster.simulation.nowMs;
+    const sent = await cluster.complete(send(client, topicId, 'a', { timeoutMs: 30_000 }));
+    expect(sent.error).toBe('NOT_ENOUGH_REPLICAS_AFTER_APPEND');
+    expect(cluster.simulation.nowMs - startMs).toBeLessThan(3000);
+    cluster.simulation.network.heal();
+    await cluster.until(() => cluster.isHealed(topicId));
+    expect((await cluster.complete(fetchFrom(client, [{ topicId, offset: 0 }]))).values).toEqual([['a']]);
+  });
+});
+
+describe('a change of the in-sync set on its way', () => {
+  /** Node `second` was away, is back, and has all: its join is on its way to the controller and held up there. */
+  async function joining() {
+    const made = await fixture({ 'min.insync.replicas': '1' });
+    const { cluster, topicId, leader, second, third, client } = made;
+    cluster.kill(third);
+    cluster.kill(second);
+    await cluster.until(() => cluster.partition(topicId).isr.length === 1);
+    const gate = completion();
+    cluster.node(leader).faults.beforeAlterPartition = () => gate.promise;
+    await cluster.complete(send(client, topicId, 'a'));
+    await cluster.restart(second);
+    await cluster.until(() => cluster.leader(topicId)?.leadership?.maximalIsr.length === 2);
+    return { ...made, gate };
+  }
+
+  test('holds the high watermark to the new member before the controller has answered', async () => {
+    const { cluster, topicId, leader, second, client, gate, checks } = await joining();
+    cutOff(cluster, second, leader);
+    const waiting = send(client, topicId, 'b', { timeoutMs: 20_000 });
+    await cluster.simulation.runFor(1000);
+    expect(cluster.leader(topicId)?.highWatermark).toBe(1);
+    expect(cluster.partition(topicId).isr).toEqual([leader]);
+    gate.resolve();
+    await cluster.until(() => cluster.partition(topicId).isr.length === 2);
+    expect(cluster.leader(topicId)?.highWatermark).toBe(1);
+    // In the set now, and lagging: it is put out again, and then the record is committed.
+    expect((await cluster.complete(waiting)).error).toBe('NONE');
+    expect(checks.violations).toEqual([]);
+  });
+
+  test('does not let in a replica that lost its disk meanwhile', async () => {
+    const { cluster, topicId, leader, second, client, gate, checks } = await joining();
+    cluster.crash(second);
+    cluster.simulation.after(50, () => cluster.restartSoon(second));
+    await cluster.until(() => cluster.node(second).broker?.problems.length === 0);
+    cluster.node(leader).faults.beforeAlterPartition = undefined;
+    gate.resolve();
+    await cluster.complete(send(client, topicId, 'b'));
+    await cluster.until(() => cluster.partition(topicId).isr.length === 2);
+    expect(checks.violations).toEqual([]);
+    expect(cluster.replica(second, topicId)?.endOffset).toBe(2);
+  });
+
+  test('whose answer was lost keeps the new member counted until the controller is heard', async () => {
+    const { cluster, topicId, leader, second, gate, checks } = await joining();
+    cluster.node(leader).faults.losesAlterPartitionAnswers = true;
+    cluster.node(leader).faults.isCut = true;
+    gate.resolve();
+    await cluster.simulation.runFor(700);
+    expect([...(cluster.leader(topicId)?.leadership?.maximalIsr ?? [])].sort()).toEqual([leader, second].sort());
+    cluster.node(leader).faults.isCut = false;
+    cluster.node(leader).faults.losesAlterPartitionAnswers = false;
+    cluster.node(leader).faults.beforeAlterPartition = undefined;
+    await cluster.until(() => cluster.partition(topicId).isr.length === 2);
+    await cluster.until(
+      () => cluster.leader(topicId)?.leadership?.partitionEpoch === cluster.partition(topicId).partitionEpoch,
+    );
+    expect(checks.violations).toEqual([]);
+  });
+});
+
+test('durability replicated acknowledges what all have in memory, and does not wait for a disk', async () => {
+  const { cluster, topicId, client } = await fixture({ durability: 'replicated' });
+  for (const { name } of cluster.nodes) cluster.simulation.setDiskLatency(name, { minMs: 500, maxMs: 500 });
+  await sleepUntilQuiet(cluster);
+  const startMs = cluster.simulation.nowMs;
+  expect((await cluster.complete(send(client, topicId, 'a'))).error).toBe('NONE');
+  expect(cluster.simulation.nowMs - startMs).toBeLessThan(20);
+  for (const { id } of cluster.nodes) expect(cluster.replica(id, topicId)?.endOffset).toBe(1);
+});
+
+async function sleepUntilQuiet(cluster: ClusterFixture): Promise<void> {
+  await cluster.complete(sleep(cluster.simulation.environment('client').clock, 600));
+}
