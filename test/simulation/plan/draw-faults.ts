@@ -103,7 +103,7 @@ function drawFault(kind: FaultKind, choice: Choice): Drawn {
         forMs,
         minMs: choice.of([1, 50]),
         maxMs: choice.of([60, 500]),
-        bytesPerMs: choice.of([1, 50]),
+        bytesPerMs: choice.of([10, 50]),
       };
     case 'wall-jump':
       return { kind, byMs: choice.of([-86_400_000, -60_000, -1000, 500, 60_000, 7_200_000, 864_000_000]) };

@@ -37,6 +37,8 @@ export interface PhasesOptions {
 const warmUpMs = 200;
 /** How long healing may take, in virtual time. */
 const convergeMs = 60_000;
+/** What clients sent just before their end has arrived by then, even over a link that was slow. */
+const quietMs = 10_000;
 const drainMs = 300_000;
 /** By then faults that were planned have passed and sockets are gone; what still comes later was forgotten. */
 const lingerMs = 30_000;
@@ -115,15 +117,18 @@ export class Phases {
     this.#isAuditing = false;
 
     this.#phase('drain');
-    await this.#complete(drainAll(this.#workload, this.#admin, 'before the end'), drainMs);
     await this.#closeClients();
+    await this.#options.simulation.runFor(quietMs);
+    const admin = new AdministeringClient(this.#workload);
+    await this.#complete(drainAll(this.#workload, admin, 'before the end'), drainMs);
+    await this.#complete(admin.close(), convergeMs);
 
     this.#phase(`ending: ${plan.config.ending}`);
     await this.#end();
     await this.#boot();
-    const admin = new AdministeringClient(this.#workload);
-    await this.#complete(drainAll(this.#workload, admin, 'after the restart'), drainMs);
-    await this.#complete(admin.close(), convergeMs);
+    const laterAdmin = new AdministeringClient(this.#workload);
+    await this.#complete(drainAll(this.#workload, laterAdmin, 'after the restart'), drainMs);
+    await this.#complete(laterAdmin.close(), convergeMs);
     await this.#stopAll();
     await this.#checkLeaks();
     await this.#checkDisks();
