@@ -39,7 +39,6 @@ class SimulatedGateway {
   readonly #controller: () => Controller;
   readonly #listeners = new Set<(image: MetadataImage, delta: MetadataDelta) => void>();
   #isOver = false;
-  #arriving = false;
 
   constructor(environment: Environment, controller: () => Controller, faults: GatewayFaults) {
     this.#environment = environment;

@@ -50,10 +50,10 @@ describe('a leader that loses power', () => {
     for (const other of [second, third]) network.cut(cluster.node(leader).name, cluster.node(other).name);
     const lost = ['x', 'y', 'z'].map((value) => send(client, topicId, value, { acks: 1 }));
     for (const one of lost) expect((await cluster.complete(one)).error).toBe('NONE');
-    // What is on its way is lost with it; what it wrote is kept.
+    // The link keeps what was sent until it is healed: not before somebody else leads.
     cluster.crash(leader, 'kept');
-    network.heal();
     await cluster.until(() => cluster.leader(topicId) !== undefined && cluster.partition(topicId).leader !== leader);
+    network.heal();
     const next = await cluster.leaderClient(topicId, 'next');
     for (const value of ['b', 'c']) await cluster.complete(send(next, topicId, value, { timeoutMs: 10_000 }));
     await cluster.restart(leader);
@@ -97,8 +97,8 @@ describe('fast changes of the leader', () => {
       }
       const before = at;
       cluster.crash(at, 'kept');
-      network.heal();
       await cluster.until(() => cluster.leader(topicId) !== undefined && cluster.partition(topicId).leader !== before);
+      network.heal();
       at = cluster.partition(topicId).leader;
       cluster.restartSoon(before);
     }

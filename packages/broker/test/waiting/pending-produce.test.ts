@@ -11,7 +11,7 @@ function fixture() {
   const queues = [new CommitQueue(), new CommitQueue()];
   const sources = queues.map((queue, index): CommitSource => ({
     label: `orders-${index}`,
-    waitForCommit: (lastOffset, waiter, entry) => queue.add(lastOffset, waiter, entry),
+    waitForCommit: ({ lastOffset }, waiter, entry) => queue.add(lastOffset, waiter, entry),
     forgetFinishedWaiters: () => queue.prune(),
   }));
   const failures: string[] = [];
@@ -21,7 +21,7 @@ function fixture() {
     onEntryFailed: (entry, error) => failures.push(`${entry} ${error.code}`),
     onDone: () => done++,
   });
-  sources.forEach((source, entry) => pending.waitFor(entry, source, 7));
+  sources.forEach((source, entry) => pending.waitFor(entry, source, { lastOffset: 7, acks: -1 }));
   pending.start(100);
   return { clock, deadlines, queues, failures, done: () => done };
 }
