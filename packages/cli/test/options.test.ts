@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { collect, integer, keyValue, oneOf, startPosition } from '../src/options.js';
+import {
+  collect,
+  integer,
+  keyValue,
+  oneOf,
+  partitionReplicas,
+  startPosition,
+  topicOrPartition,
+  UsageError,
+} from '../src/options.js';
 
 test('whole numbers within bounds only', () => {
   const parse = integer(1, 10);
@@ -26,4 +35,23 @@ test('a start is a word, an offset or a time', () => {
   expect(startPosition('2001-01-01T00:00:00Z')).toEqual({ timestampMs: 978307200000 });
   for (const text of ['-1', 'tomorrow', '1.5', '2001-13-01'])
     expect(() => startPosition(text)).toThrow('Expected beginning');
+});
+
+test('a topic or one partition of it', () => {
+  expect(topicOrPartition('orders')).toEqual({ topic: 'orders', partition: undefined });
+  expect(topicOrPartition('orders.eu:12')).toEqual({ topic: 'orders.eu', partition: 12 });
+  for (const text of ['', ':1', 'orders:', 'orders:x', 'orders:-1', 'orders:1:2', 'orders:1234567'])
+    expect(() => topicOrPartition(text), text).toThrow(UsageError);
+});
+
+test('replicas of partitions collect, each partition once and each node once', () => {
+  const first = partitionReplicas('0=1,2,3');
+  expect([...partitionReplicas('12=3', first)]).toEqual([
+    [0, [1, 2, 3]],
+    [12, [3]],
+  ]);
+  for (const text of ['0', '0=', '=1', '0=1,', '0=a', '-1=1', '0=1;2'])
+    expect(() => partitionReplicas(text), text).toThrow('PARTITION=NODE');
+  expect(() => partitionReplicas('0=1,1')).toThrow('twice');
+  expect(() => partitionReplicas('0=2', first)).toThrow('Partition 0 is given twice');
 });

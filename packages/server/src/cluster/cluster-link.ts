@@ -139,13 +139,18 @@ export class ClusterLink {
     const { controller: settings, nodeId } = this.#options.config;
     // A process that was killed keeps its place for one session.
     const deadlineMs = clock.monotonicMs() + 2 * settings['broker.session.timeout.ms'];
-    while (broker.problems.length > 0 && clock.monotonicMs() < deadlineMs) {
+    while (!this.#isMember && clock.monotonicMs() < deadlineMs) {
       await orAborted(sleep(clock, registeredCheckMs), signal);
     }
-    if (broker.problems.length === 0) return;
+    if (this.#isMember) return;
     const refusal = this.gateway.registrationRefusal;
     if (broker.brokerEpoch === -1 && refusal !== undefined) throw refusal;
     logger.warn('This node runs and is not a working part of the cluster yet', { nodeId, problems: broker.problems });
+  }
+
+  get #isMember(): boolean {
+    const registered = this.gateway.image.brokers.get(this.#options.config.nodeId);
+    return registered?.incarnationId === this.incarnationId && registered.state === 'active';
   }
 
   /** After the broker: hands the leadership of the quorum over, then leaves it. */

@@ -9,7 +9,6 @@ export interface VotersContext {
 }
 
 const maxVoters = 9;
-const servesSeveral: boolean = false;
 
 /** Undefined when a word is not `id@host:port`. */
 export function parseVoters(words: readonly string[]): readonly VoterAddress[] | undefined {
@@ -33,7 +32,6 @@ export function votersProblem(
     return `node ${nodeId} must be one of them: this release runs both roles in every node.`;
   }
   if (voters.length === 1) return undefined;
-  if (!servesSeveral) return `this release runs a single voter: leave it empty, or name node ${nodeId} alone.`;
   if (voters.length > maxVoters) return `at most ${maxVoters} nodes may vote.`;
   const twice = voters.find(({ id }, index) => voters.findIndex((voter) => voter.id === id) !== index);
   if (twice !== undefined) return `node ${twice.id} is named twice.`;

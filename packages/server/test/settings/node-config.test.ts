@@ -121,7 +121,8 @@ describe('faults', () => {
     ['listener.http', '127.0.0.1:99999', 'host:port'],
     ['data.dir', '', 'must name a directory'],
     ['process.roles', 'broker', 'both roles'],
-    ['controller.quorum.voters', '1@a:1,2@b:2', 'single voter'],
+    ['controller.quorum.voters', '1@a:1,2@b:2', 'listener.internal is port 7401'],
+    ['controller.quorum.voters', '2@b:7401,3@c:7401', 'must be one of them'],
     ['controller.quorum.voters', 'nobody', 'id@host:port'],
     ['max.message.bytes', '17000000', '16711680'],
   ])('%s=%j is refused', async (key, value, reason) => {
@@ -129,6 +130,25 @@ describe('faults', () => {
     expect(faults).toHaveLength(1);
     expect(faults[0]).toContain(key);
     expect(faults[0]).toContain(reason);
+  });
+
+  test('a cluster creates no topics by itself unless told to', async () => {
+    const cluster = 'controller.quorum.voters=1@a:7401,2@b:7401,3@c:7401';
+    const configs = [
+      await load({}),
+      await load({ assignments: [cluster] }),
+      await load({ assignments: [cluster, 'auto.create.topics.enable=true'] }),
+    ];
+    const found = configs.map(({ broker, controller, voters }) => [
+      voters.length,
+      broker.autoCreateTopics,
+      controller['auto.create.topics.enable'],
+    ]);
+    expect(found).toEqual([
+      [0, true, true],
+      [3, false, false],
+      [3, true, true],
+    ]);
   });
 
   test('settings that do not go together are refused', async () => {

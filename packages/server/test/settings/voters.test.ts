@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import { parseVoters, votersProblem } from '../../src/settings/voters.js';
+
+const internal = { host: '0.0.0.0', port: 7401 };
+const three = '1@a:7401,2@b:7401,3@c:7401';
+
+function problem(text: string, nodeId = 1, listener: typeof internal | undefined = internal): string | undefined {
+  return votersProblem(parseVoters(text.split(',')) ?? [], { nodeId, internal: listener });
+}
+
+describe('voters', () => {
+  test('are id@host:port', () => {
+    expect(parseVoters(['1@a:7401', '22@[::1]:7411'])).toMatchObject([
+      { id: 1, host: 'a', port: 7401 },
+      { id: 22, port: 7411 },
+    ]);
+    for (const word of ['', 'a:7401', '1@a', '1@:7401', '-1@a:7401', 'x@a:7401', '1@a:70000'])
+      expect(parseVoters([word]), word).toBeUndefined();
+  });
+
+  test('that fit are taken: this node alone at any port, or several of which it is one', () => {
+    expect(problem('1@a:1')).toBeUndefined();
+    expect(problem(three)).toBeUndefined();
+    expect(problem(three, 3)).toBeUndefined();
+  });
+
+  test.each([
+    [three, 4, internal, 'node 4 must be one of them'],
+    ['1@a:7401,2@b:7401,1@c:7401', 1, internal, 'node 1 is named twice'],
+    ['1@a:7401,2@a:7401', 1, internal, 'two of them have the address a:7401'],
+    ['1@a:7401,2@b:0', 1, internal, 'node 2 needs a port'],
+    [three, 1, { host: 'a', port: 7411 }, 'its listener.internal is port 7411'],
+    [Array.from({ length: 10 }, (_, i) => `${i + 1}@h${i}:7401`).join(','), 1, internal, 'at most 9'],
+  ])('%s for node %i is refused', (text, nodeId, listener, reason) => {
+    expect(problem(text, nodeId, listener)).toContain(reason);
+  });
+
+  test('need a listener for nodes', () => {
+    expect(votersProblem(parseVoters(three.split(',')) ?? [], { nodeId: 1, internal: undefined })).toContain(
+      'listener.internal',
+    );
+  });
+});
