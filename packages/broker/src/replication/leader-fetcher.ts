@@ -73,6 +73,7 @@ interface Asked {
 
 const maxBusyRequests = 4;
 const idleAfterMs = 1000;
+const joinAfterMs = 50;
 /** What `maxWaitMs` does not explain: reading, sending, a leader that is held up. */
 const answerMs = 10_000;
 const maxPartitionsPerRequest = 10_000;
@@ -169,7 +170,7 @@ export class LeaderFetcher {
   }
 
   #askBusy(nowMs: number): void {
-    const { replicaFetchPartitionMaxBytes } = this.#options.settings;
+    const { replicaFetchPartitionMaxBytes, replicaFetchWaitMs } = this.#options.settings;
     const asked: Asked[] = [];
     let nextMs = Infinity;
     for (const [partition, replica] of this.#busy) {
@@ -180,9 +181,11 @@ export class LeaderFetcher {
     }
     if (nextMs < Infinity) this.#wakeAt(nextMs, nowMs);
     if (asked.length === 0) return;
+    // One request waits for long; one that comes beside it returns soon, so that the two go together from then on.
+    const waitMs = this.#busyRequests === 0 ? replicaFetchWaitMs : Math.min(replicaFetchWaitMs, joinAfterMs);
     this.#busyRequests += 1;
     for (const { replica } of asked) replica.isAsked = true;
-    void this.#fetch(asked, () => {
+    void this.#fetch(asked, waitMs, () => {
       this.#busyRequests -= 1;
       for (const { replica } of asked) replica.isAsked = false;
     });
@@ -194,7 +197,7 @@ export class LeaderFetcher {
       this.#busy.delete(partition);
       this.#idle.set(partition, replica);
     }
-    const { replicaFetchPartitionMaxBytes } = this.#options.settings;
+    const { replicaFetchPartitionMaxBytes, replicaFetchWaitMs } = this.#options.settings;
     const asked: Asked[] = [];
     for (const [partition, replica] of this.#idle) {
       if (replica.isOver) this.remove(partition);
@@ -203,15 +206,15 @@ export class LeaderFetcher {
     }
     if (asked.length === 0) return;
     this.#isIdleAsked = true;
-    void this.#fetch(asked, () => {
+    void this.#fetch(asked, replicaFetchWaitMs, () => {
       this.#isIdleAsked = false;
     });
   }
 
-  async #fetch(asked: readonly Asked[], ended: () => void): Promise<void> {
-    const { replicaFetchWaitMs, replicaFetchMaxBytes } = this.#options.settings;
+  async #fetch(asked: readonly Asked[], maxWaitMs: number, ended: () => void): Promise<void> {
+    const { replicaFetchMaxBytes } = this.#options.settings;
     try {
-      const limits = { maxWaitMs: replicaFetchWaitMs, minBytes: 1, maxBytes: replicaFetchMaxBytes };
+      const limits = { maxWaitMs, minBytes: 1, maxBytes: replicaFetchMaxBytes };
       const reply = await this.#call(asked, limits);
       if (!this.#isClosed) this.#take(asked, reply.partitions, reply.batches);
       this.#failures = 0;
