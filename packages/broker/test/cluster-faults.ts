@@ -29,7 +29,6 @@ export async function runFaults(seed: number): Promise<FaultRun> {
       random.integer(0, 2) === 0
         ? cluster.node(Math.max(1, cluster.partition(topicId).leader))
         : pick(up.length > 0 ? up : cluster.nodes);
-    if (node === undefined) continue;
     const fault = random.integer(0, 6);
     if (fault <= 1 && node.broker !== undefined) {
       if (fault === 0) cluster.crash(node.id, pick(fates));

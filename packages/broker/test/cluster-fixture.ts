@@ -61,6 +61,11 @@ class SimulatedGateway {
     this.#isOver = true;
   }
 
+  /** Asked anew: faults come and go while a call is under way. */
+  #isCutNow(): boolean {
+    return this.faults.isCut;
+  }
+
   async call<Reply>(ask: (controller: Controller) => Promise<Reply>, losesAnswer = false): Promise<Reply> {
     const { clock } = this.#environment;
     await sleep(clock, hopMs);
@@ -70,7 +75,7 @@ class SimulatedGateway {
         // What comes back to a node that has ended meets nobody.
         const back = await reply.finally(() => (this.#isOver ? new Promise(() => undefined) : undefined));
         await sleep(clock, hopMs);
-        if (!this.faults.isCut) return back;
+        if (!this.#isCutNow()) return back;
       } else reply.catch(() => undefined);
     }
     await sleep(clock, lostMs);
@@ -215,7 +220,8 @@ export class ClusterFixture {
       this.controller.createTopics({ topics: [topic], timeoutMs: 10_000, validateOnly: false }),
     );
     const [created] = topics;
-    if (created?.topicId == null) throw new Error(`topic not created: ${created?.message ?? 'no answer'}`);
+    if (created === undefined || created.topicId === null)
+      throw new Error(`topic not created: ${created?.message ?? 'no answer'}`);
     const { topicId } = created;
     await this.until(() => this.leader(topicId)?.leadership?.isr.length === copies);
     return topicId;
@@ -285,12 +291,13 @@ export class ClusterFixture {
     const { log } = hosted;
     const batches: LogBatch[] = [];
     for (let offset = log.startOffset; offset < log.endOffset;) {
-      const { bytes, release } = await this.complete(log.read(offset, 1_000_000, log.endOffset));
+      const read = await this.complete(log.read(offset, 1_000_000, log.endOffset));
+      const { bytes } = read;
       for (const batch of batchesOf(Buffer.from(bytes))) {
         batches.push(batch);
         offset = batch.nextOffset;
       }
-      release?.();
+      read.release?.();
     }
     return batches;
   }

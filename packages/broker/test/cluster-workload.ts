@@ -57,7 +57,7 @@ export class Writer {
     } catch (error) {
       this.#clients.get(leader)?.close();
       this.#clients.delete(leader);
-      return errorCode(error) ?? 'unknown';
+      return errorCode(error);
     }
   }
 
