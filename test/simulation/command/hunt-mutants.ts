@@ -43,30 +43,31 @@ export async function huntMutants(options: HuntOptions): Promise<number> {
   return missed === 0 ? 0 : 1;
 }
 
+/** Looks seed by seed; one that is broken without the planted bug too says nothing about it. */
 async function hunt(mutant: Mutant, budget: number, options: HuntOptions): Promise<Kill | undefined> {
   const nodesMax = mutant.nodesMax ?? 1;
-  const { shell, jobs } = options;
+  const { shell, jobs, print } = options;
   const tree = mutant.patches === undefined ? shell.tree : shell.buildTree(mutant.patches);
   let next = 1;
-  let kill: Kill | undefined;
-  const suspects: Kill[] = [];
-  await runSeeds({
-    tree,
-    jobs,
-    nodesMax,
-    mutant: mutant.id,
-    next: () => (kill !== undefined || next > budget ? undefined : next++),
-    onReport: ({ seed, violations }) => {
-      if (violations.length === 0) return;
-      const invariants = [...new Set(violations.map(({ invariant }) => invariant))].join(', ');
-      suspects.push({ seed, seeds: next - 1, invariants });
-      kill = suspects[0];
-    },
-  });
-  if (kill === undefined) return undefined;
-  // What is broken without the planted bug too says nothing about it.
-  const { violations } = await runSeed(kill.seed, { nodesMax, mutant: undefined });
-  if (violations.length === 0) return kill;
-  options.print(`seed ${kill.seed} is broken without ${mutant.id} too: ${violations[0]?.text ?? ''}`);
+  while (next <= budget) {
+    const suspects: Kill[] = [];
+    await runSeeds({
+      tree,
+      jobs,
+      nodesMax,
+      mutant: mutant.id,
+      next: () => (suspects.length > 0 || next > budget ? undefined : next++),
+      onReport: ({ seed, violations }) => {
+        if (violations.length === 0) return;
+        const invariants = [...new Set(violations.map(({ invariant }) => invariant))].join(', ');
+        suspects.push({ seed, seeds: next - 1, invariants });
+      },
+    });
+    for (const suspect of suspects) {
+      const { violations } = await runSeed(suspect.seed, { nodesMax, mutant: undefined });
+      if (violations.length === 0) return suspect;
+      print(`seed ${suspect.seed} is broken without ${mutant.id} too: ${violations[0]?.text ?? ''}`);
+    }
+  }
   return undefined;
 }

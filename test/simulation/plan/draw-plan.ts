@@ -44,7 +44,7 @@ function drawConfig(choice: (name: string) => Choice, { nodesMax }: DrawOptions)
     topics: drawTopics(choice('topics'), nodes),
     producers: drawMany(choice('producers'), 3, drawProducer),
     consumers: drawMany(choice('consumers'), 2, drawConsumer),
-    auditMs: cluster.of([0, 200, 1000]),
+    auditMs: cluster.of([0, 25, 200, 1000]),
     ending: cluster.of<Ending>(['graceful', 'power-cut', 'lost', 'derived-files-gone']),
   };
 }
