@@ -4,7 +4,14 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Finished, type NodeProcess, runMillrace, startNode, temporaryDirectory } from './node-process.js';
+import {
+  type Finished,
+  interruptMillrace,
+  type NodeProcess,
+  runMillrace,
+  startNode,
+  temporaryDirectory,
+} from './node-process.js';
 
 const directory = temporaryDirectory();
 const freePorts = [
@@ -282,13 +289,22 @@ describe('produce and consume', () => {
     expect(await read()).toBe('');
   });
 
-  test('a consumer that waits gets what comes, and SIGINT ends it with exit code 0', async () => {
+  test('a consumer that waits gets what comes', async () => {
     await json(['topic', 'create', 'live']);
     const waiting = run(['consume', 'live', '--from', 'beginning', '--max-records', '1', '--json']);
     await json(['produce', 'live'], 'hello\n');
     const { code, stdout } = await waiting;
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ value: 'hello' });
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends a waiting command cleanly', async (signal) => {
+    await json(['topic', 'create', `ended-by-${signal.toLowerCase()}`]);
+    const args = ['consume', `ended-by-${signal.toLowerCase()}`, '--bootstrap', node.ready.client];
+    expect(await interruptMillrace(args, signal)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await interruptMillrace(['produce', 'never-fed', '--bootstrap', node.ready.client], signal)).toMatchObject({
+      code: 0,
+    });
   });
 
   test('what cannot be written makes the exit code 1 and says why', async () => {
@@ -433,8 +449,11 @@ describe('a server that cannot start says why in one line', () => {
     expect(
       await runMillrace(['server', '--data', other.path, ...freePorts.slice(2), '--client', node.ready.client]),
     ).toMatchObject({ code: 1, stderr: expect.stringMatching(/EADDRINUSE|in use/) as string });
+    const formed = await startNode(['--data', other.path, ...freePorts]);
+    expect(await formed.end('SIGTERM')).toBe(0);
     expect(await start('--set', 'cluster.id=AAAAAAAAAAAAAAAAAAAAAA')).toMatchObject({
-      code: expect.any(Number) as number,
+      code: 1,
+      stderr: expect.stringMatching(/INCONSISTENT_CLUSTER_ID: .*AAAAAAAAAAAAAAAAAAAAAA/s) as string,
     });
   });
 

@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 const program = fileURLToPath(new URL('../../packages/cli/bin/millrace.js', import.meta.url));
 
 const readyWaitMs = 30_000;
+/** Long enough for a command to load and to wait for its node, also on a busy machine. */
+const commandStartMs = 2500;
 
 export interface Ready {
   readonly event: 'ready';
@@ -59,6 +61,20 @@ export interface Finished {
 
 /** Runs `millrace ...args` to its end with `input` on standard input. */
 export async function runMillrace(args: readonly string[], input: string | Buffer = ''): Promise<Finished> {
+  const { child, finished } = spawnMillrace(args);
+  child.stdin.end(input);
+  return finished;
+}
+
+/** Runs `millrace ...args`, whose standard input never ends, and sends it a signal once it waits for its node. */
+export async function interruptMillrace(args: readonly string[], signal: NodeJS.Signals): Promise<Finished> {
+  const { child, finished } = spawnMillrace(args);
+  await new Promise((resolve) => setTimeout(resolve, commandStartMs));
+  child.kill(signal);
+  return finished;
+}
+
+function spawnMillrace(args: readonly string[]) {
   const child = spawn(process.execPath, [program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
@@ -68,9 +84,12 @@ export async function runMillrace(args: readonly string[], input: string | Buffe
   child.stdin.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
-  child.stdin.end(input);
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, stdout, stderr };
+  const finished = (once(child, 'close') as Promise<[number | null]>).then(([code]): Finished => ({
+    code,
+    stdout,
+    stderr,
+  }));
+  return { child, finished };
 }
 
 /** A directory that is gone after the test. */
