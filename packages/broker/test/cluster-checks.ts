@@ -1,7 +1,7 @@
 import { assert } from '@millrace/base';
 import type { ClusterFixture, LogBatch } from './cluster-fixture.js';
 
-const everyMs = 0.5;
+const everyMs = 1;
 
 /**
  * Watches one partition of a running cluster and collects what must never be: guarantees A3 to A10. `committed` is the ghost

@@ -43,7 +43,7 @@ export class Writer {
       const { leader } = this.#cluster.partition(this.#topicId);
       const outcome = await this.#attempt(leader, value);
       this.errors.set(outcome, (this.errors.get(outcome) ?? 0) + 1);
-      await sleep(clock, outcome === 'NONE' ? 1 : 30);
+      await sleep(clock, outcome === 'NONE' ? 4 : 30);
     }
   }
 

@@ -30,7 +30,7 @@ export class InSyncSet {
   #isr: readonly number[];
   #partitionEpoch: number;
   #inFlight: InSyncProposal | undefined;
-  /** Proposals for the current partition epoch whose fate is not known. */
+  /** Proposals for the current partition epoch whose fate is not known, and that would let somebody in. */
   #inDoubt: readonly InSyncProposal[] = [];
   /** Follows the fields above. */
   #maximal: readonly number[];
@@ -59,7 +59,7 @@ export class InSyncSet {
     return this.#inFlight !== undefined;
   }
 
-  /** Whether a proposal may or may not have been applied, and nobody is asking. */
+  /** Whether somebody may or may not be in the set, and nobody is asking. */
   get isInDoubt(): boolean {
     return this.#inDoubt.length > 0 && this.#inFlight === undefined;
   }
@@ -94,7 +94,8 @@ export class InSyncSet {
     if (this.#inFlight !== proposal) return;
     this.#inFlight = undefined;
     const isKnown = this.#inDoubt.some(({ isr }) => isSameSet(isr, proposal.isr));
-    if (!isKnown) this.#inDoubt = [...this.#inDoubt, proposal];
+    const letsIn = proposal.isr.some((member) => !this.#isr.includes(member));
+    if (letsIn && !isKnown) this.#inDoubt = [...this.#inDoubt, proposal];
     this.#unite();
   }
 

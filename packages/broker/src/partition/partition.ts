@@ -23,33 +23,21 @@ import type { Clock, MillraceError } from '@millrace/base';
 import { assert, errorMessage, type Logger } from '@millrace/base';
 import { protocolError } from '@millrace/protocol';
 import type { AppendResult, PartitionLog } from '@millrace/storage';
-import { CommitQueue, type CommitWaiter } from '../waiting/commit-queue.js';
+import type { CommitWaiter } from '../waiting/commit-queue.js';
 import type { CommitGoal } from '../waiting/pending-produce.js';
-import { type Divergence, type FetchPosition, truncationOffset } from './divergence.js';
+import type { Divergence, FetchPosition } from './divergence.js';
 import type { EndOfTurn } from './end-of-turn.js';
 import { followedHighWatermark } from './high-watermark.js';
 import type { CommittedInSyncSet, InSyncProposal } from './in-sync-set.js';
 import { type EligibleBrokerEpoch, Leadership, type PartitionAssignment } from './leadership.js';
+import { LogCut } from './log-cut.js';
+import { PartitionWaiters, type Reader, type ReaderSource } from './partition-waiters.js';
 import type { Durability, FollowerPosition, LeaderMoment } from './replica-progress.js';
 import type { SyncSchedule } from './sync-schedule.js';
-import { VisibleBytes } from './visible-bytes.js';
 
 /** What the topic's settings mean to it, beyond the log's own. */
 export interface PartitionPolicy {
   readonly durability: Durability;
-}
-
-/** A fetch that waits for more records. */
-export interface Reader {
-  /** So many more bytes can be read. */
-  arrived(bytes: number): void;
-  /** Waiting is pointless: the partition was deleted, changed its leader, or its log failed. */
-  disturbed(): void;
-}
-
-export interface ReaderSource {
-  addReader(reader: Reader): void;
-  removeReader(reader: Reader): void;
 }
 
 /** This node follows: one object for each leader epoch, to be held against what comes back later. */
@@ -102,25 +90,9 @@ export class Partition {
   readonly topicName: string;
   readonly index: number;
   readonly log: PartitionLog;
-  /** As a source for fetches of followers, which are woken by what is appended. */
-  readonly followerReads: ReaderSource = {
-    addReader: (reader) => {
-      if (this.#followerReaders.size === 0) this.#wokenBytes = this.#visible.appended;
-      this.#followerReaders.add(reader);
-    },
-    removeReader: (reader) => {
-      this.#followerReaders.delete(reader);
-    },
-  };
   readonly #host: PartitionHost;
-  /** Waiting for the high watermark, and for what this node alone has. */
-  readonly #commits = new CommitQueue();
-  readonly #ownCommits = new CommitQueue();
-  readonly #readers = new Set<Reader>();
-  /** Fetches of followers, which read up to the end of the log. */
-  readonly #followerReaders = new Set<Reader>();
-  readonly #visible = new VisibleBytes();
-  #wokenBytes = 0;
+  readonly #waiters = new PartitionWaiters();
+  readonly #cut: LogCut;
   #policy: PartitionPolicy;
   /** Undefined until this node may take a part. */
   #assignment: PartitionAssignment | undefined;
@@ -130,8 +102,6 @@ export class Partition {
   #closed = false;
   #isOffline = false;
   #syncing: Promise<void> | undefined;
-  /** While the end of the log is being cut off. Never rejects. */
-  #cut: Promise<void> | undefined;
 
   constructor(options: PartitionOptions) {
     const { log, host, highWatermark } = options;
@@ -142,6 +112,14 @@ export class Partition {
     this.#host = host;
     this.#policy = options.policy;
     this.#highWatermark = Math.max(log.startOffset, Math.min(highWatermark, log.syncedEndOffset));
+    this.#cut = new LogCut({
+      log,
+      logger: host.logger,
+      facts: () => this.#facts,
+      onCut: () => {
+        this.#highWatermark = Math.max(log.startOffset, Math.min(this.#highWatermark, log.endOffset));
+      },
+    });
     log.onSynced = () => this.#synced();
     log.onOffline = (reason) => this.#wentOffline(reason);
     if (log.syncedEndOffset < log.endOffset) host.syncs.request(this);
@@ -182,26 +160,30 @@ export class Partition {
 
   /** While the end of the log is being cut off: what the log says of itself is of no use. Resolves when it is done. */
   get beingCut(): Promise<void> | undefined {
-    return this.#cut;
+    return this.#cut.underWay;
   }
 
   get isOffline(): boolean {
     return this.#isOffline || this.log.isOffline;
   }
 
-  /** Grows with the high watermark, in bytes: two values tell how much became readable between them. */
+  /** See `PartitionWaiters`. */
   get visibleBytes(): number {
-    return this.#visible.total;
+    return this.#waiters.visibleBytes;
   }
 
-  /** As `visibleBytes`, for followers, who read up to the end of the log. */
   get appendedBytes(): number {
-    return this.#visible.appended;
+    return this.#waiters.appendedBytes;
+  }
+
+  /** As a source for fetches of followers, which are woken by what is appended. */
+  get followerReads(): ReaderSource {
+    return this.#waiters.followerReads;
   }
 
   /** Produce requests waiting to be committed. */
   get pendingCommits(): number {
-    return this.#commits.length + this.#ownCommits.length;
+    return this.#waiters.pendingCommits;
   }
 
   /**
@@ -225,7 +207,7 @@ export class Partition {
       if (leader !== -1) this.#following = { leader, leaderEpoch };
       return;
     }
-    if (this.#cut !== undefined) await this.#cut;
+    if (this.#cut.underWay !== undefined) await this.#cut.underWay;
     if (assignment === this.#assignment && !this.#closed && !this.isOffline) this.#takeOffice(assignment);
   }
 
@@ -234,8 +216,7 @@ export class Partition {
     this.#assignment = undefined;
     this.#leadership = undefined;
     this.#following = undefined;
-    this.#visible.forgetUncommitted();
-    this.#failWaiting(reason);
+    this.#waiters.failAll(reason);
   }
 
   /** Throws unless this node leads the partition in the epoch that the sender knows (-1: it knows none). */
@@ -304,8 +285,8 @@ export class Partition {
     assert(leadership !== undefined, `a client's records are appended to ${this.label} while it leads`);
     const result = this.log.append(batches, { origin: 'client', leaderEpoch: leadership.leaderEpoch });
     if (result.duplicate) return result;
-    this.#visible.append(this.log.endOffset, batches.length);
-    if (this.#followerReaders.size > 0) this.#host.wakes.request(this);
+    this.#waiters.appended(this.log.endOffset, batches.length);
+    if (this.#waiters.hasFollowers) this.#host.wakes.request(this);
     if (this.#policy.durability === 'replicated') this.#advance();
     else this.#host.syncs.request(this);
     return result;
@@ -342,22 +323,20 @@ export class Partition {
     return lastOffset < (acks === 1 ? this.#ownEndOffset : this.#highWatermark);
   }
 
-  waitForCommit({ lastOffset, acks }: CommitGoal, waiter: CommitWaiter, entry: number): void {
-    const queue = acks === 1 ? this.#ownCommits : this.#commits;
-    queue.add(lastOffset, waiter, entry);
+  waitForCommit(goal: CommitGoal, waiter: CommitWaiter, entry: number): void {
+    this.#waiters.waitForCommit(goal, waiter, entry);
   }
 
   forgetFinishedWaiters(): void {
-    this.#commits.prune();
-    this.#ownCommits.prune();
+    this.#waiters.forgetFinished();
   }
 
   addReader(reader: Reader): void {
-    this.#readers.add(reader);
+    this.#waiters.clientReads.addReader(reader);
   }
 
   removeReader(reader: Reader): void {
-    this.#readers.delete(reader);
+    this.#waiters.clientReads.removeReader(reader);
   }
 
   /** A follower's fetch, found to match this log, arrived. False when it does not count. */
@@ -373,7 +352,9 @@ export class Partition {
   considerInSyncSet(maxLagMs: number | undefined): void {
     const leadership = this.#leadership;
     const { inSyncChanges } = this.#host;
-    if (leadership === undefined || this.isOffline || !inSyncChanges.mayPropose(this)) return;
+    if (leadership === undefined || this.isOffline) return;
+    // Who lags is looked for seldom enough.
+    if (maxLagMs === undefined && !inSyncChanges.mayPropose(this)) return;
     const { eligibleEpoch } = inSyncChanges;
     const wish = { highWatermark: this.#highWatermark, maxLagMs, eligibleEpoch };
     const proposal = leadership.propose(this.#moment, wish);
@@ -399,14 +380,14 @@ export class Partition {
 
   /** Appends what the leader sent, unless this node follows it no more. Throws what is wrong with it. */
   appendReplicated(following: Following, batches: Uint8Array): void {
-    if (following !== this.#following || this.#cut !== undefined) return;
+    if (!this.#isFollowed(following)) return;
     this.log.append(batches, { origin: 'replica', leaderEpoch: following.leaderEpoch });
     if (this.#policy.durability === 'fsync') this.#host.syncs.request(this);
   }
 
   /** The leader's high watermark and log start, which came with a reply. */
   noteLeader(following: Following, leader: { readonly highWatermark: number; readonly logStartOffset: number }): void {
-    if (following !== this.#following || this.#cut !== undefined) return;
+    if (!this.#isFollowed(following)) return;
     const { highWatermark, logStartOffset } = leader;
     this.#highWatermark = followedHighWatermark(this.#highWatermark, highWatermark, this.log.endOffset);
     if (logStartOffset <= this.log.startOffset || logStartOffset > this.#highWatermark) return;
@@ -420,40 +401,16 @@ export class Partition {
 
   /** Cuts off what the leader does not have. Returns false when the answer of the leader would cut nothing. */
   async cutAt(following: Following, divergence: Divergence): Promise<boolean> {
-    if (following !== this.#following || this.#cut !== undefined) return true;
-    const offset = truncationOffset(this.log, divergence);
-    if (offset >= this.log.endOffset) return false;
-    const facts = { ...this.#facts, from: this.log.endOffset, to: offset, divergingEpoch: divergence.leaderEpoch };
-    if (offset < this.#highWatermark) {
-      this.#host.logger.warn('cutting a replica below its high watermark: the leader has other records there', {
-        ...facts,
-        highWatermark: this.#highWatermark,
-      });
-    } else {
-      this.#host.logger.info('cutting a replica where it left its leader', facts);
-    }
-    await this.#cutting(() => (offset < this.log.startOffset ? this.log.resetTo(offset) : this.log.truncateTo(offset)));
-    return true;
+    return !this.#isFollowed(following) || (await this.#cut.at(divergence, this.#highWatermark));
   }
 
   /** Begins anew at the leader's log start, where this log has nothing that the leader still has. */
-  async restartAt(following: Following, offset: number): Promise<void> {
-    if (following !== this.#following || this.#cut !== undefined) return;
-    const { startOffset, endOffset } = this.log;
-    assert(offset > endOffset || startOffset === endOffset, 'a log that the leader has a part of is not thrown away');
-    this.#host.logger.warn('replica begins anew: the leader has deleted all that it holds', {
-      ...this.#facts,
-      end: endOffset,
-      to: offset,
-    });
-    await this.#cutting(() => this.log.resetTo(offset));
-    this.#highWatermark = Math.max(this.#highWatermark, this.log.startOffset);
+  async restartAt(following: Following, logStartOffset: number): Promise<void> {
+    if (this.#isFollowed(following)) await this.#cut.all(logStartOffset);
   }
 
   runAtEndOfTurn(): void {
-    const bytes = this.#visible.appended - this.#wokenBytes;
-    this.#wokenBytes = this.#visible.appended;
-    if (bytes > 0) for (const reader of [...this.#followerReaders]) reader.arrived(bytes);
+    this.#waiters.wakeFollowers();
   }
 
   /** Syncs until all that was appended is synced; does nothing while that is going on already. */
@@ -478,7 +435,12 @@ export class Partition {
     this.log.onOffline = undefined;
     this.#leadership = undefined;
     this.#following = undefined;
-    this.#failWaiting(reason);
+    this.#waiters.failAll(reason);
+  }
+
+  /** Whether this is still so, and the log can be appended to and cut. */
+  #isFollowed(following: Following): boolean {
+    return following === this.#following && this.#cut.underWay === undefined;
   }
 
   #takeOffice(assignment: PartitionAssignment): void {
@@ -494,8 +456,7 @@ export class Partition {
     this.#following = undefined;
     if (this.#leadership === undefined) return;
     this.#leadership = undefined;
-    this.#visible.forgetUncommitted();
-    this.#failWaiting(protocolError('NOT_LEADER_OR_FOLLOWER', `The leader of ${this.label} has changed.`));
+    this.#waiters.failAll(protocolError('NOT_LEADER_OR_FOLLOWER', `The leader of ${this.label} has changed.`));
   }
 
   /** After the in-sync set, or what of it is known, may have changed. */
@@ -505,20 +466,10 @@ export class Partition {
     const size = leadership.inSync.isr.length;
     if (size !== sizeBefore) this.#host.onInSyncSetChanged(sizeBefore, size);
     this.#advance();
-    if (leadership.hasEnoughInSync || this.#commits.length === 0) return;
+    if (leadership.hasEnoughInSync || !this.#waiters.hasCommits) return;
     // Whether these will ever be committed is open; who sent them should not wait for the end of its time to learn it.
     const message = `${this.label} has ${size} in-sync replicas, min.insync.replicas is ${leadership.minInsyncReplicas}: the records were written, and may be committed later.`;
-    this.#commits.failAll(protocolError('NOT_ENOUGH_REPLICAS_AFTER_APPEND', message));
-  }
-
-  #cutting(cut: () => Promise<void>): Promise<void> {
-    const work = cut();
-    const settled = (): void => {
-      this.#cut = undefined;
-      this.#highWatermark = Math.max(this.log.startOffset, Math.min(this.#highWatermark, this.log.endOffset));
-    };
-    this.#cut = work.then(settled, settled);
-    return this.#cut.then(() => work);
+    this.#waiters.failCommits(protocolError('NOT_ENOUGH_REPLICAS_AFTER_APPEND', message));
   }
 
   async #syncAll(): Promise<void> {
@@ -543,7 +494,7 @@ export class Partition {
       partition: this.label,
       error: errorMessage(reason),
     });
-    this.#failWaiting(protocolError('KAFKA_STORAGE_ERROR', message, reason));
+    this.#waiters.failAll(protocolError('KAFKA_STORAGE_ERROR', message, reason));
   }
 
   /** What counts of this node's own log. */
@@ -555,20 +506,11 @@ export class Partition {
     const leadership = this.#leadership;
     if (leadership === undefined || this.#isOffline) return;
     const ownEndOffset = this.#ownEndOffset;
-    this.#ownCommits.release(ownEndOffset);
+    this.#waiters.ownEndMoved(ownEndOffset);
     const highWatermark = leadership.highWatermark(this.#highWatermark, ownEndOffset, this.#policy.durability);
     if (highWatermark === this.#highWatermark) return;
     this.#highWatermark = highWatermark;
-    const arrivedBytes = this.#visible.advance(highWatermark);
-    this.#commits.release(highWatermark);
-    for (const reader of this.#readers) reader.arrived(arrivedBytes);
-  }
-
-  #failWaiting(error: MillraceError): void {
-    this.#commits.failAll(error);
-    this.#ownCommits.failAll(error);
-    for (const reader of [...this.#readers]) reader.disturbed();
-    for (const reader of [...this.#followerReaders]) reader.disturbed();
+    this.#waiters.highWatermarkMoved(highWatermark);
   }
 
   get #nowMs(): number {

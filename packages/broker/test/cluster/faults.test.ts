@@ -3,7 +3,7 @@ import { runFaults } from '../cluster-faults.js';
 
 describe('crashes, cuts and slow disks', () => {
   const from = 1;
-  const count = 6;
+  const count = 3;
   test.each(Array.from({ length: count }, (_, index) => from + index))('lose nothing, seed %i', async (seed) => {
     const { violations, acknowledged } = await runFaults(seed);
     expect(violations).toEqual([]);
