@@ -112,16 +112,12 @@ export class SimulatedCluster {
         node.state = 'up';
         node.lastFailure = undefined;
         timeLine.add(node.name, 'is up');
+        void running.failed.then((reason) => this.#failed(node, life, reason));
       },
       (error: unknown) => {
         if (!isCurrent()) return;
-        node.lastFailure = errorMessage(error);
         this.#options.marks.hit('start-failed');
-        timeLine.add(node.name, `cannot start: ${node.lastFailure}`);
-        this.#ended(node, () => simulation.kill(node.name));
-        simulation.after(restartMs, () => {
-          if (node.isWanted) this.start(node);
-        });
+        this.#endAndRestart(node, `cannot start: ${errorMessage(error)}`);
       },
     );
   }
@@ -172,6 +168,23 @@ export class SimulatedCluster {
     node.isPaused = false;
     this.#options.timeLine.add(node.name, 'goes on');
     this.#options.simulation.resume(node.name);
+  }
+
+  /** The node says that it cannot go on: its process ends. */
+  #failed(node: ClusterNode, life: number, reason: unknown): void {
+    if (!isIn(node, 'up', life)) return;
+    this.#options.marks.hit('node-gave-up');
+    this.#endAndRestart(node, `gives up: ${errorMessage(reason)}`);
+  }
+
+  #endAndRestart(node: ClusterNode, why: string): void {
+    const { simulation, timeLine } = this.#options;
+    node.lastFailure = why;
+    timeLine.add(node.name, why);
+    this.#ended(node, () => simulation.kill(node.name));
+    simulation.after(restartMs, () => {
+      if (node.isWanted) this.start(node);
+    });
   }
 
   #ended(node: ClusterNode, end: () => void): void {

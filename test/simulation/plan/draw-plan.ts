@@ -58,7 +58,7 @@ function drawNodeSettings(choice: Choice): Record<string, string> {
     'log.housekeeping.interval.ms': [20, 100, 1000],
     'log.max.open.files': [16, 20, 64],
     'connection.max.requests': [1, 2, 8],
-    'connections.max.idle.ms': [1000, 3000],
+    'connections.max.idle.ms': [3000, 10_000],
     'connection.handshake.timeout.ms': [200, 1000],
     'request.max.wait.ms': [100, 1000],
     'fetch.max.bytes': [1024, 16_384],

@@ -53,6 +53,7 @@ export const simulatorMarks = [
   'power-cut-while-starting',
   'power-cut-with-unsynced-records',
   'start-failed',
+  'node-gave-up',
   'send-unknown',
   'send-unknown-but-in-log',
   'send-failed',

@@ -8,6 +8,8 @@ import type { ProducerPlan } from '../plan/plan.js';
 import { lateMs, recordCall, restartMachine, type Workload } from './workload.js';
 import type { Send, SendOutcome } from './history.js';
 
+const largestRecordBytes = 900;
+
 /** Refused before they were in any batch: such records never leave the client. */
 const neverSent: ReadonlySet<string> = new Set(['BUFFER_EXHAUSTED', 'RECORD_TOO_LARGE']);
 
@@ -151,8 +153,8 @@ export class ProducingClient {
     const { simulation, history } = this.#workload;
     const { acks, idempotent, deliveryTimeoutMs, bufferMemoryBytes } = this.#plan;
     // What does not fit into the buffer waits in line until what is before it has its outcome.
-    const burstBytes = operation.count * (operation.sizeBytes + 200);
-    const rounds = bufferMemoryBytes > 10 * burstBytes ? 1 : 3 + Math.ceil((2 * burstBytes) / bufferMemoryBytes);
+    const waitingBytes = (this.#pending.size + operation.count) * (largestRecordBytes + 200);
+    const rounds = bufferMemoryBytes > waitingBytes ? 1 : 2 + Math.ceil((2 * waitingBytes) / bufferMemoryBytes);
     const send: Send = {
       value: `${operation.id}.${index}`,
       producer: this.name,
