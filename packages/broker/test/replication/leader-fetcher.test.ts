@@ -158,7 +158,7 @@ describe('a fetch from the leader', () => {
 
   test('of idle partitions is one request; one that gets records goes its own way again', async () => {
     const { requests, partitions, simulation, until } = await fixture(3);
-    const replyTo = (at: number, payload = new Uint8Array()): void => {
+    const replyTo = (at: number, payload: Uint8Array = new Uint8Array()): void => {
       const { request, reply } = requests[at]!;
       const replies = request.partitions.map((_, index) =>
         entry(request, index, { bytes: index === 0 ? payload.length : 0 }),
