@@ -19,7 +19,7 @@ export function addClusterCommands(program: Command, { signal }: CommandContext)
   const cluster = program.command('cluster').description('run and look at a cluster');
   withCommonOptions(cluster.command('describe').description('nodes, roles and state')).action(
     async (options: CommonOptions) => {
-      await using admin = openAdmin(options);
+      await using admin = await openAdmin(options);
       const description = await admin.describeCluster({ signal });
       if (options.json) {
         printJson(description);

@@ -3,7 +3,6 @@
  *
  * Records of a fetched batch are written together; when the reader of our output is slow, fetching stops.
  */
-import { Consumer } from '@millrace/consumer';
 import type { Command } from 'commander';
 import { IdleStop } from './idle-stop.js';
 import { countProgress } from '../output/progress.js';
@@ -49,6 +48,7 @@ async function consume(topic: string, options: ConsumeOptions, stopped: AbortSig
   const idle = new IdleStop(options.idleMs, stopped);
   const output = new RecordOutput(options.format, options.maxRecords ?? Infinity);
   const progress = countProgress('records', () => output.records);
+  const { Consumer } = await import('@millrace/consumer');
   const consumer = new Consumer({
     bootstrap: options.bootstrap,
     from: options.from,

@@ -21,7 +21,7 @@ export function addLeaderCommands(program: Command, { signal }: CommandContext):
     .action(async (target: string, options: ElectOptions) => {
       const { topic, partition } = topicOrPartition(target);
       const electionType = electionTypeOf(options);
-      await using admin = openAdmin(options);
+      await using admin = await openAdmin(options);
       const partitions =
         partition === undefined
           ? (await admin.describeTopic(topic, { signal })).partitions.map((one) => ({

@@ -48,7 +48,7 @@ interface LoadRun {
 async function runLoad({ kind, load, options, context }: LoadRun): Promise<void> {
   const { openLoadTopic } = await import('../perf/load-topic.js');
   const { loadResult, printLoad } = await import('../perf/report.js');
-  await using admin = openAdmin(options);
+  await using admin = await openAdmin(options);
   await using topic = await openLoadTopic(admin, options);
   const measure = await load(topic.name, options, context.signal);
   printLoad(kind, loadResult(measure), options, options);

@@ -5,7 +5,7 @@
  * room. What was acknowledged is counted by partition; any failure makes the exit code 1.
  */
 import { MillraceError } from '@millrace/base';
-import { Producer, type ProducerOptions, type ProducerRecord } from '@millrace/producer';
+import type { ProducerOptions, ProducerRecord } from '@millrace/producer';
 import type { Command } from 'commander';
 import { LineSplitter } from '../output/line-splitter.js';
 import { countProgress } from '../output/progress.js';
@@ -58,6 +58,7 @@ export function addProduceCommand(program: Command, context: CommandContext): vo
 
 async function produce(topic: string, options: ProduceOptions, signal: AbortSignal): Promise<void> {
   const summary = new ProduceSummary();
+  const { Producer } = await import('@millrace/producer');
   const producer = new Producer({
     bootstrap: options.bootstrap,
     acks: options.acks === 'all' ? 'all' : options.acks === '1' ? 1 : 0,

@@ -25,7 +25,7 @@ export function addReassignCommand(program: Command, { signal }: CommandContext)
     .action(async (topic: string, options: ReassignOptions) => {
       if ((options.replicas === undefined) === (options.plan === undefined))
         throw new UsageError('reassign needs either --replicas or --plan');
-      await using admin = openAdmin(options);
+      await using admin = await openAdmin(options);
       const moves = await movesOf(admin, topic, options, signal);
       if (options.dryRun || moves.length === 0) {
         printPlan(topic, moves, options.json);

@@ -31,7 +31,7 @@ export function addTopicCommands(program: Command, { signal }: CommandContext): 
     )
     .option('--config <key=value>', 'a topic setting; repeatable', keyValue)
     .action(async (name: string, options: CreateOptions) => {
-      await using admin = openAdmin(options);
+      await using admin = await openAdmin(options);
       const newTopic = {
         name,
         partitions: options.partitions,
@@ -49,7 +49,7 @@ export function addTopicCommands(program: Command, { signal }: CommandContext): 
   withCommonOptions(topic.command('list').description('list topics'))
     .option('--internal', 'also those that Millrace keeps for itself', false)
     .action(async (options: CommonOptions & { readonly internal: boolean }) => {
-      await using admin = openAdmin(options);
+      await using admin = await openAdmin(options);
       const topics = await admin.listTopics({ internal: options.internal, signal });
       if (options.json) printJson(topics);
       else if (topics.length === 0) printLine('No topics yet. Create one with: millrace topic create NAME');
@@ -67,7 +67,7 @@ export function addTopicCommands(program: Command, { signal }: CommandContext): 
 
   withCommonOptions(topic.command('describe <name>').description('settings and partitions of a topic')).action(
     async (name: string, options: CommonOptions) => {
-      await using admin = openAdmin(options);
+      await using admin = await openAdmin(options);
       printDescription(await admin.describeTopic(name, { signal }), options.json);
     },
   );
@@ -80,7 +80,7 @@ export function addTopicCommands(program: Command, { signal }: CommandContext): 
       const { config, deleteConfig, partitions } = options;
       if (partitions === undefined && config === undefined && deleteConfig === undefined)
         throw new UsageError('topic alter needs --partitions, --config or --delete-config');
-      await using admin = openAdmin(options);
+      await using admin = await openAdmin(options);
       if (config !== undefined || deleteConfig !== undefined)
         await admin.alterConfigs(name, { set: config ?? {}, delete: deleteConfig ?? [] }, { signal });
       if (partitions !== undefined) await admin.createPartitions(name, partitions, { signal });
@@ -91,7 +91,7 @@ export function addTopicCommands(program: Command, { signal }: CommandContext): 
     .addOption(new Option('--yes', 'do it: what is deleted cannot be brought back').default(false))
     .action(async (name: string, options: CommonOptions & { readonly yes: boolean }) => {
       if (!options.yes) throw new UsageError(`topic delete removes every record of ${name}; run it again with --yes`);
-      await using admin = openAdmin(options);
+      await using admin = await openAdmin(options);
       await admin.deleteTopic(name, { signal });
       if (options.json) printJson({ name, deleted: true });
       else printLine(`Deleted topic ${name}`);
