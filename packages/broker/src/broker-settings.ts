@@ -19,6 +19,13 @@ export interface BrokerSettings {
   readonly minFrameBytesPerSecond: number;
   /** A connection on which nothing happens is closed. */
   readonly idleMs: number;
+  /**
+   * The same three on the internal listener. What is too little for a client only slows it down; a node that is cut
+   * off from the others is no part of the cluster, so that the limits of clients must not reach it.
+   */
+  readonly internalMaxConnections: number;
+  readonly internalMaxInFlightRequests: number;
+  readonly internalIdleMs: number;
   /** A reader that takes none of its replies for this long is cut off. */
   readonly stallMs: number;
   /** Record bytes in one fetch reply, whatever the request allows; a single larger batch is still sent. */
@@ -58,6 +65,9 @@ export const defaultBrokerSettings: BrokerSettings = {
   frameMs: 30_000,
   minFrameBytesPerSecond: 16 * 1024,
   idleMs: 10 * 60_000,
+  internalMaxConnections: 1000,
+  internalMaxInFlightRequests: 256,
+  internalIdleMs: 10 * 60_000,
   stallMs: 60_000,
   fetchMaxBytes: 8 * 1024 * 1024,
   maxWaitMs: 5 * 60_000,

@@ -39,7 +39,13 @@ export class InternalListener {
       environment,
       kind: 'internal',
       address,
-      settings,
+      settings: {
+        ...settings,
+        maxConnections: settings.internalMaxConnections,
+        maxConnectionsPerAddress: settings.internalMaxConnections,
+        maxInFlightRequests: settings.internalMaxInFlightRequests,
+        idleMs: settings.internalIdleMs,
+      },
       metrics: opened.metrics,
       onRequest: (connection, frame) => opened.#dispatcher.dispatch(connection, frame),
     });

@@ -2,8 +2,10 @@
  * The way from one node of the cluster to another: the internal listener at one address.
  *
  * One connection, opened when it is first needed and again after it broke, with growing pauses. Calls and one-way
- * messages leave in the order in which they were made while it is open. While it is not, calls wait for it within their
- * time, and one-way messages are dropped: whoever sends them sends newer ones later.
+ * messages leave in the order in which they were made while it is open. While it opens, calls wait for it within their
+ * time, and the newest one-way messages are held for it: a peer that is spoken to rarely, over a connection that was
+ * closed as idle meanwhile, would otherwise never hear anything. They are dropped when it could not be opened: whoever
+ * sends them sends newer ones later.
  *
  * Everything is bounded: calls by number, what waits for a slow peer by number and bytes. Nothing is sent twice.
  */
@@ -19,6 +21,7 @@ import {
 import { defaultMaxFrameBytes, protocolError, SlabPool, type Api, type NodeCredentials } from '@millrace/protocol';
 import { Connection, type SendOptions } from './connection.js';
 import { DeadlineQueue } from './deadline-queue.js';
+import { type HeldMessage, HeldMessages } from './held-messages.js';
 import { NodeLink } from './node-link.js';
 import type { Reply } from './request.js';
 
@@ -59,6 +62,7 @@ export class NodeChannel {
   readonly #slabs: SlabPool;
   readonly #random: RandomStream;
   readonly #link: NodeLink;
+  readonly #held = new HeldMessages();
   #callCount = 0;
   #refusedWith: string | undefined;
   #isClosed = false;
@@ -75,6 +79,10 @@ export class NodeChannel {
       random: this.#random,
       backoff: options.backoff ?? defaultBackoff,
       open: (current, onClose, signal) => this.#open(current, onClose, signal),
+      onAttempted: (connection) => {
+        const messages = this.#held.takeAll();
+        if (connection !== undefined) for (const message of messages) this.#post(connection, message);
+      },
     });
   }
 
@@ -120,26 +128,17 @@ export class NodeChannel {
   }
 
   /**
-   * Sends a message that has no reply, or drops it: never waits, never throws. Returns whether it is on its way, which
-   * is no promise that it arrives. `payload` must never change.
+   * Sends a message that has no reply, or drops it: never waits, never throws. Returns whether it is on its way, or held
+   * until the connection is open, which is no promise that it arrives. `payload` must never change.
    */
   send<RequestBody>(api: Api<RequestBody, unknown>, body: RequestBody, payload: readonly Uint8Array[] = []): boolean {
     if (this.#isClosed) return false;
+    const message = { name: api.name, payload, post: (open: Connection) => open.post(api, body, payload) };
     const { connection } = this.#link;
-    if (connection === undefined) {
-      this.#link.wake();
-      return false;
-    }
-    try {
-      return connection.post(api, body, payload);
-    } catch (error) {
-      this.#options.environment.logger.warn('message to a node dropped', {
-        node: this.nodeId,
-        api: api.name,
-        error: errorMessage(error),
-      });
-      return false;
-    }
+    if (connection !== undefined) return this.#post(connection, message);
+    this.#held.add(message);
+    this.#link.wake();
+    return true;
   }
 
   /** Rejects what is waiting or unanswered with CONNECTION_CLOSED. Closing twice does nothing. */
@@ -151,6 +150,19 @@ export class NodeChannel {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #post(connection: Connection, { name, post }: HeldMessage): boolean {
+    try {
+      return post(connection);
+    } catch (error) {
+      this.#options.environment.logger.warn('message to a node dropped', {
+        node: this.nodeId,
+        api: name,
+        error: errorMessage(error),
+      });
+      return false;
+    }
   }
 
   get #requestTimeoutMs(): number {

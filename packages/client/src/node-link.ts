@@ -19,6 +19,8 @@ export interface NodeLinkOptions {
   readonly backoff: Backoff;
   /** Opens a connection and checks that it leads to the right node; `onClose` must be called when it ends. */
   readonly open: (address: Address, onClose: () => void, signal: AbortSignal) => Promise<Connection>;
+  /** Each attempt's end: the connection, before those who wait for it send; undefined when there is none. */
+  readonly onAttempted?: (connection: Connection | undefined) => void;
 }
 
 export class NodeLink {
@@ -97,9 +99,11 @@ export class NodeLink {
         throw this.#closedWith;
       }
       this.#connection = connection;
+      this.#options.onAttempted?.(connection);
       for (const waiter of this.#waiters) waiter.perform(connection);
     } catch (error) {
       this.#noteFailure();
+      this.#options.onAttempted?.(undefined);
       for (const waiter of this.#waiters) waiter.fail(error);
     } finally {
       this.#attempting = undefined;

@@ -33,4 +33,14 @@ describe('three replicas', () => {
     }
     expect(await cluster.complete(offsetAt(client, { topicId }, -1))).toBe(10);
   });
+
+  test('are kept in sync however little a client is allowed: nodes have limits of their own', async () => {
+    const settings = { maxConnections: 1, maxConnectionsPerAddress: 1, maxInFlightRequests: 1, idleMs: 1000 };
+    const cluster = await ClusterFixture.start({ settings });
+    const topicId = await cluster.topic('orders', { partitions: 3 });
+    await cluster.simulation.runFor(5000);
+    const client = await cluster.leaderClient(topicId);
+    expect(await cluster.complete(send(client, topicId, 'v'))).toEqual({ error: 'NONE', offset: 0 });
+    await cluster.until(() => cluster.isHealed(topicId));
+  });
 });
