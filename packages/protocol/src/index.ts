@@ -12,6 +12,14 @@ export {
   type ListOffsetsResponse,
 } from './apis/02-list-offsets.js';
 export { metadataApi, type MetadataRequest, type MetadataResponse } from './apis/03-metadata.js';
+export { offsetCommitApi, type OffsetCommitRequest, type OffsetCommitResponse } from './apis/08-offset-commit.js';
+export { offsetFetchApi, type OffsetFetchRequest, type OffsetFetchResponse } from './apis/09-offset-fetch.js';
+export {
+  findCoordinatorApi,
+  type FindCoordinatorRequest,
+  type FindCoordinatorResponse,
+} from './apis/10-find-coordinator.js';
+export { listGroupsApi, type ListGroupsRequest, type ListGroupsResponse } from './apis/16-list-groups.js';
 export { helloApi, type HelloRequest, type HelloResponse, type NodeCredentials } from './apis/18-hello.js';
 export { createTopicsApi, type CreateTopicsRequest, type CreateTopicsResponse } from './apis/19-create-topics.js';
 export { deleteTopicsApi, type DeleteTopicsRequest, type DeleteTopicsResponse } from './apis/20-delete-topics.js';
@@ -41,6 +49,7 @@ export {
   type CreatePartitionsRequest,
   type CreatePartitionsResponse,
 } from './apis/37-create-partitions.js';
+export { deleteGroupsApi, type DeleteGroupsRequest, type DeleteGroupsResponse } from './apis/42-delete-groups.js';
 export { electLeadersApi, type ElectLeadersRequest, type ElectLeadersResponse } from './apis/43-elect-leaders.js';
 export {
   incrementalAlterConfigsApi,
@@ -57,6 +66,7 @@ export {
   type ListPartitionReassignmentsRequest,
   type ListPartitionReassignmentsResponse,
 } from './apis/46-list-partition-reassignments.js';
+export { offsetDeleteApi, type OffsetDeleteRequest, type OffsetDeleteResponse } from './apis/47-offset-delete.js';
 export {
   alterPartitionApi,
   type AlterPartitionRequest,
@@ -82,6 +92,19 @@ export {
   type AllocateProducerIdsRequest,
   type AllocateProducerIdsResponse,
 } from './apis/67-allocate-producer-ids.js';
+export {
+  joinGroupEpoch,
+  leaveGroupEpoch,
+  leaveGroupStaticEpoch,
+  consumerGroupHeartbeatApi,
+  type ConsumerGroupHeartbeatRequest,
+  type ConsumerGroupHeartbeatResponse,
+} from './apis/68-consumer-group-heartbeat.js';
+export {
+  consumerGroupDescribeApi,
+  type ConsumerGroupDescribeRequest,
+  type ConsumerGroupDescribeResponse,
+} from './apis/69-consumer-group-describe.js';
 export {
   describeTopicPartitionsApi,
   type DescribeTopicPartitionsRequest,

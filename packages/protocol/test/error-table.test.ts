@@ -65,7 +65,12 @@ const youngerErrors: Readonly<Record<number, string>> = {
   104: 'INCONSISTENT_CLUSTER_ID',
   107: 'INELIGIBLE_REPLICA',
   108: 'NEW_LEADER_ELECTED',
+  110: 'FENCED_MEMBER_EPOCH',
+  111: 'UNRELEASED_INSTANCE_ID',
+  112: 'UNSUPPORTED_ASSIGNOR',
+  113: 'STALE_MEMBER_EPOCH',
   125: 'INVALID_VOTER_KEY',
+  128: 'INVALID_REGULAR_EXPRESSION',
 };
 
 test('the younger numbers of Kafka have Kafka’s names too', () => {
