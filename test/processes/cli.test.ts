@@ -289,6 +289,16 @@ describe('produce and consume', () => {
     expect(await read()).toBe('');
   });
 
+  test('finding the topic is no silence: a topic or a partition that is not there is an error, however short the wait', async () => {
+    await json(['topic', 'create', 'short', '--partitions', '2']);
+    for (const [topic, ...flags] of [['short', '--partition', '9'], ['no-such-topic']]) {
+      expect(await run(['consume', topic ?? '', '--idle-ms', '1', ...flags])).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('UNKNOWN_TOPIC_OR_PARTITION') as string,
+      });
+    }
+  });
+
   test('a consumer that waits gets what comes', async () => {
     await json(['topic', 'create', 'live']);
     const waiting = run(['consume', 'live', '--from', 'beginning', '--max-records', '1', '--json']);

@@ -106,12 +106,15 @@ function valueOf(definition: SettingDefinition, raw: string): AnyValue | undefin
   }
 }
 
+const allSettings = '"millrace config reference" lists them all.';
+
 function unknownKey(table: SettingTable, key: string): string {
   const near = Object.keys(table)
     .map((known) => ({ known, distance: editDistance(known, key) }))
     .sort((a, b) => a.distance - b.distance || (a.known < b.known ? -1 : 1))[0];
-  const hint = near !== undefined && near.distance <= Math.max(2, key.length / 4) ? ` Did you mean ${near.known}?` : '';
-  return `Unknown setting ${JSON.stringify(key)}.${hint}`;
+  const hint =
+    near !== undefined && near.distance <= Math.max(2, key.length / 4) ? `Did you mean ${near.known}?` : allSettings;
+  return `Unknown setting ${JSON.stringify(key)}. ${hint}`;
 }
 
 /** Levenshtein's distance, one row at a time. Keys from outside are cut: the hint is not worth quadratic work. */

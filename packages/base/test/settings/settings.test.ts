@@ -98,8 +98,8 @@ describe('parsing a whole configuration', () => {
         message: [
           'Unknown setting "retention.msec". Did you mean retention.ms?',
           'Invalid value "on" for auto.create: it must be true or false.',
-          'Unknown setting "no.such.thing.at.all".',
-          'Unknown setting "constructor".',
+          'Unknown setting "no.such.thing.at.all". "millrace config reference" lists them all.',
+          'Unknown setting "constructor". "millrace config reference" lists them all.',
         ].join('\n'),
       }) as Error,
     );

@@ -59,6 +59,8 @@ async function consume(topic: string, options: ConsumeOptions, stopped: AbortSig
       : { assignments: [{ topic, partition: options.partition }] }),
   });
   try {
+    await consumer.ready({ signal: idle.signal });
+    idle.start();
     for await (const batch of consumer.batches({ signal: idle.signal })) {
       idle.touch();
       await output.write(batch);

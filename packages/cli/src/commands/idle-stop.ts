@@ -3,13 +3,11 @@ import { MillraceError } from '@millrace/base';
 
 export class IdleStop {
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #idleMs: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(idleMs: number | undefined, stopped: AbortSignal) {
-    if (idleMs !== undefined)
-      this.#timer = setTimeout(() => {
-        this.#controller.abort(new MillraceError('INTERRUPTED', `No record for ${idleMs} ms`));
-      }, idleMs);
+    this.#idleMs = idleMs;
     const stop = (): void => {
       this.#controller.abort(stopped.reason);
     };
@@ -19,6 +17,15 @@ export class IdleStop {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Counting begins: until then, finding the topic and its leaders is no silence. */
+  start(): void {
+    const idleMs = this.#idleMs;
+    if (idleMs === undefined || this.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(new MillraceError('INTERRUPTED', `No record for ${idleMs} ms`));
+    }, idleMs);
   }
 
   /** A record came: the wait starts anew. */
