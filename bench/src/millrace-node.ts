@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { millrace, runChild, type RunningChild, startChild } from './child.js';
+import type { ProcessSpan } from './process-span.js';
+import { type ProcessUsage, processUsage } from './process-usage.js';
 
 export interface MillraceNode extends AsyncDisposable {
   readonly bootstrap: string;
@@ -11,6 +13,7 @@ export interface MillraceNode extends AsyncDisposable {
   /** From the start of the process to its ready line. */
   readonly readyMs: number;
   rssBytes(): number;
+  usage(): ProcessUsage;
   kill(): Promise<void>;
 }
 
@@ -51,6 +54,7 @@ export async function startMillrace(options: NodeOptions = {}): Promise<Millrace
     readyMs: child.firstLineMs,
     rssBytes: () =>
       Number(execFileSync('ps', ['-o', 'rss=', '-p', String(child.process.pid)], { encoding: 'utf8' })) * 1024,
+    usage: () => processUsage(child.process.pid ?? -1),
     kill: async () => {
       stopped = true;
       await child.kill();
@@ -62,14 +66,13 @@ export async function startMillrace(options: NodeOptions = {}): Promise<Millrace
   };
 }
 
-export interface LoadFigures {
+export interface LoadFigures extends ProcessSpan {
   readonly records: number;
   readonly bytes: number;
   readonly seconds: number;
   readonly recordsPerSecond: number;
   readonly mbPerSecond: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number; readonly max: number };
-  readonly cpuSeconds: number;
 }
 
 /** One load of `millrace perf` in a process of its own. */

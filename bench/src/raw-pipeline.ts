@@ -1,36 +1,64 @@
-/** What the machine can do with the same bytes and no protocol: the yardstick beside every throughput figure. */
+/**
+ * What the machine can do with the same bytes and no protocol: the yardstick beside every throughput figure.
+ *
+ * The raw pipeline is one pipeline of three processes that run at the same time, as Millrace's are: a sender, a server
+ * that writes, syncs and acknowledges, and a receiver that is sent what is durable. Its two halves are measured too, each
+ * with the machine to itself.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { benchScript, runChild, startChild } from './child.js';
+import type { BatchShape } from './batch-shape.js';
+import { batchesInFlight } from './batch-shape.js';
+import { benchScript, type RunningChild, runChild, startChild } from './child.js';
+import { type PipelineLoad, type PipelineRun, runPipeline } from './pipeline-run.js';
+import type { ProcessSpan } from './process-span.js';
+import { processUsage } from './process-usage.js';
 
-export interface RawPipelineOptions {
-  readonly totalBytes: number;
-  readonly batchBytes: number;
-  readonly inFlight: number;
+export interface RawRuns {
+  readonly whole: PipelineRun;
+  /** Sender and server alone: socket to file. */
+  readonly produceHalf: PipelineRun;
+  /** Server and receiver alone: file, which is in the page cache, to socket. */
+  readonly consumeHalf: PipelineRun;
 }
 
-export interface RawPipelineResult {
-  readonly produceMbPerSecond: number;
-  readonly consumeMbPerSecond: number;
+export async function measureRawPipeline(shape: BatchShape, load: PipelineLoad): Promise<RawRuns> {
+  const { batchBytes, batchRecords } = shape;
+  const batches = Math.round(load.records / batchRecords);
+  const warmupBatches = Math.round(load.warmupRecords / batchRecords);
+  const counted = { records: batches * batchRecords, warmupRecords: warmupBatches * batchRecords };
+
+  const sender = (server: RunningChild) => () =>
+    runChild<ProcessSpan>(benchScript('raw-sender'), [
+      server.firstLine,
+      ...[batchBytes, batchesInFlight, warmupBatches, batches].map(String),
+    ]);
+  const receiver = (server: RunningChild) => () =>
+    runChild<ProcessSpan>(benchScript('raw-receiver'), [
+      server.firstLine,
+      ...[warmupBatches * batchBytes, batches * batchBytes].map(String),
+    ]);
+
+  const whole = await withServer((server) =>
+    runPipeline(counted, usageOf(server), { send: sender(server), receive: receiver(server) }),
+  );
+  const halves = await withServer(async (server) => ({
+    produceHalf: await runPipeline(counted, usageOf(server), { send: sender(server) }),
+    consumeHalf: await runPipeline(counted, usageOf(server), { receive: receiver(server) }),
+  }));
+  return { whole, ...halves };
 }
 
-export async function measureRawPipeline({
-  totalBytes,
-  batchBytes,
-  inFlight,
-}: RawPipelineOptions): Promise<RawPipelineResult> {
+function usageOf(server: RunningChild) {
+  return () => processUsage(server.process.pid ?? -1);
+}
+
+async function withServer<Result>(use: (server: RunningChild) => Promise<Result>): Promise<Result> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-raw-'));
   const server = await startChild(benchScript('raw-server'), [join(directory, 'raw.log')]);
   try {
-    const { produceSeconds, consumeSeconds } = await runChild<{ produceSeconds: number; consumeSeconds: number }>(
-      benchScript('raw-client'),
-      [server.firstLine, String(totalBytes), String(batchBytes), String(inFlight)],
-    );
-    return {
-      produceMbPerSecond: totalBytes / produceSeconds / 1e6,
-      consumeMbPerSecond: totalBytes / consumeSeconds / 1e6,
-    };
+    return await use(server);
   } finally {
     await server.stop();
     rmSync(directory, { recursive: true });

@@ -1,9 +1,15 @@
 /**
- * The server half of the raw pipeline: socket to file to socket with the same sync policy as a broker and no protocol.
- * What arrives is written at once; one fdatasync is in flight at a time, and everything written meanwhile shares the
- * next; after each, the count of durable bytes (8 bytes, big endian) goes back. `read` streams the file to the client.
+ * The middle of the raw pipeline: socket to file to socket with the sync policy of a broker, and no protocol.
  *
- * Run as a child process: `raw-server.js FILE`; prints its port.
+ *     sender --> one write per chunk --> file --> durable bytes --> receivers
+ *           <-- count of durable bytes (8 bytes, big endian) after each fdatasync
+ *
+ * One fdatasync is in flight at a time, and everything written meanwhile shares the next. A receiver is sent the file
+ * from its start, live behind the sync, and never a byte that is not durable. Reads go into pooled buffers: one owner
+ * at a time, given back when the socket has written them.
+ *
+ * Run as a child process: `raw-server.js FILE`; prints its port. The first byte on a connection says what it is for:
+ * `w` sends, `r` receives.
  */
 import { closeSync, fdatasync, openSync, readSync, writeSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
@@ -12,17 +18,45 @@ const file = process.argv[2];
 if (file === undefined) throw new Error('usage: raw-server.js FILE');
 const descriptor = openSync(file, 'w+');
 const readBytes = 256 * 1024;
-const sendHighWaterBytes = 4 * 1024 * 1024;
+/** Of one receiver: what waits in its socket is at most this many reads. */
+const maxReadsUnsent = 8;
 
 let written = 0;
 let durable = 0;
 let syncing = false;
+const receivers = new Set<Receiver>();
+
+class Receiver {
+  readonly #socket: Socket;
+  readonly #free = Array.from({ length: maxReadsUnsent }, () => Buffer.allocUnsafeSlow(readBytes));
+  #position = 0;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  pump(): void {
+    while (this.#position < durable) {
+      const buffer = this.#free.pop();
+      if (buffer === undefined) return;
+      const count = readSync(descriptor, buffer, 0, Math.min(readBytes, durable - this.#position), this.#position);
+      this.#position += count;
+      this.#socket.write(buffer.subarray(0, count), () => {
+        this.#free.push(buffer);
+        this.pump();
+      });
+    }
+  }
+}
 
 const server = createServer({ noDelay: true }, (socket) => {
   socket.once('data', (first: Buffer) => {
-    // The first byte says what the connection is for.
-    if (first[0] === 0x72) sendFile(socket);
-    else {
+    if (first.toString('latin1', 0, 1) === 'r') {
+      const receiver = new Receiver(socket);
+      receivers.add(receiver);
+      socket.on('close', () => receivers.delete(receiver));
+      receiver.pump();
+    } else {
       receive(socket, first.subarray(1));
       socket.on('data', (chunk: Buffer) => {
         receive(socket, chunk);
@@ -52,25 +86,8 @@ function sync(socket: Socket): void {
     reply.writeBigUInt64BE(BigInt(durable));
     socket.write(reply);
     sync(socket);
+    for (const receiver of receivers) receiver.pump();
   });
-}
-
-function sendFile(socket: Socket): void {
-  let position = 0;
-  const pump = (): void => {
-    while (position < durable) {
-      const buffer = Buffer.allocUnsafe(readBytes);
-      const count = readSync(descriptor, buffer, 0, Math.min(readBytes, durable - position), position);
-      position += count;
-      socket.write(buffer.subarray(0, count));
-      if (socket.writableLength > sendHighWaterBytes) {
-        socket.once('drain', pump);
-        return;
-      }
-    }
-    socket.end();
-  };
-  pump();
 }
 
 server.listen(0, '127.0.0.1', () => {

@@ -4,6 +4,7 @@
  */
 import { Consumer } from '@millrace/consumer';
 import { Latencies } from './latencies.js';
+import { LoadClock } from './load-clock.js';
 import type { LoadOptions } from './load-options.js';
 import { liveLines, type LoadMeasure } from './report.js';
 
@@ -12,8 +13,8 @@ export async function consumeLoad(topic: string, options: LoadOptions, signal: A
   const latencies = new Latencies();
   await using consumer = new Consumer({ bootstrap: options.bootstrap, topics: [topic], from: 'beginning' });
   const stopLive = liveLines(count, options.json);
-  let startedMs = performance.now();
-  let waitingSinceMs = startedMs;
+  const clock = new LoadClock();
+  let waitingSinceMs = performance.now();
   let received = 0;
   let isWarm = options.warmupRecords === 0;
   try {
@@ -31,12 +32,12 @@ export async function consumeLoad(topic: string, options: LoadOptions, signal: A
         count.records = 0;
         count.bytes = 0;
         latencies.reset();
-        startedMs = performance.now();
+        clock.restart();
       }
       waitingSinceMs = performance.now();
     }
   } finally {
     stopLive();
   }
-  return { ...count, seconds: (performance.now() - startedMs) / 1000, latencyMs: latencies.summary() };
+  return { ...count, span: clock.span(), latencyMs: latencies.summary() };
 }

@@ -8,6 +8,7 @@ import { MillraceError } from '@millrace/base';
 import { Consumer } from '@millrace/consumer';
 import { Producer } from '@millrace/producer';
 import { Latencies } from './latencies.js';
+import { LoadClock } from './load-clock.js';
 import type { LoadOptions } from './load-options.js';
 import { Pacer } from './pacer.js';
 import { makePayload } from './payload.js';
@@ -48,7 +49,7 @@ export async function latencyLoad(topic: string, options: LoadOptions, signal: A
 
   const values = makePayload(options.payload, Math.max(numberBytes, options.recordBytes));
   const stopLive = liveLines(count, options.json);
-  const startedMs = performance.now();
+  const clock = new LoadClock();
   let failure: MillraceError | undefined;
   try {
     pacer.current = new Pacer(options.rate);
@@ -72,5 +73,5 @@ export async function latencyLoad(topic: string, options: LoadOptions, signal: A
   } finally {
     stopLive();
   }
-  return { ...count, seconds: (performance.now() - startedMs) / 1000, latencyMs: latencies.summary() };
+  return { ...count, span: clock.span(), latencyMs: latencies.summary() };
 }

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { assert, type MillraceError } from '@millrace/base';
 import { type DeliveryCallback, Producer, type ProducerOptions } from '@millrace/producer';
 import { Latencies } from './latencies.js';
+import { LoadClock } from './load-clock.js';
 import type { LoadOptions } from './load-options.js';
 import { Pacer } from './pacer.js';
 import { makePayload } from './payload.js';
@@ -25,14 +26,14 @@ export async function produceLoad(topic: string, options: LoadOptions, signal: A
     if (options.warmupRecords > 0) await load.run(options.warmupRecords, signal);
     load.reset();
     const stopLive = liveLines(load, options.json);
-    const startedMs = performance.now();
+    const clock = new LoadClock();
     try {
       await load.run(options.records, signal);
     } finally {
       stopLive();
     }
-    const seconds = (performance.now() - startedMs) / 1000;
-    return { records: load.records, bytes: load.bytes, seconds, latencyMs: load.latencies.summary() };
+    const span = clock.span();
+    return { records: load.records, bytes: load.bytes, span, latencyMs: load.latencies.summary() };
   } finally {
     await load.close();
   }

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { formatBytes, formatCount, printJson, printLine, printNote, printTable } from '../output/print.js';
 import type { LatencySummary } from './latencies.js';
+import type { LoadSpan } from './load-clock.js';
 
 export interface LoadResult {
   readonly records: number;
@@ -11,7 +12,10 @@ export interface LoadResult {
   readonly recordsPerSecond: number;
   readonly mbPerSecond: number;
   readonly latencyMs: LatencySummary;
-  /** Processor seconds of the load's own process, user and system together. */
+  /** When the measured part began and ended, in milliseconds since 1970: to put loads of several processes together. */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  /** Processor seconds of the load's own process in the measured part, user and system together. */
   readonly cpuSeconds: number;
   readonly maxRssBytes: number;
 }
@@ -19,12 +23,12 @@ export interface LoadResult {
 export interface LoadMeasure {
   readonly records: number;
   readonly bytes: number;
-  readonly seconds: number;
+  readonly span: LoadSpan;
   readonly latencyMs: LatencySummary;
 }
 
-export function loadResult({ records, bytes, seconds, latencyMs }: LoadMeasure): LoadResult {
-  const { user, system } = process.cpuUsage();
+export function loadResult({ records, bytes, span, latencyMs }: LoadMeasure): LoadResult {
+  const { seconds } = span;
   return {
     records,
     bytes,
@@ -32,7 +36,9 @@ export function loadResult({ records, bytes, seconds, latencyMs }: LoadMeasure):
     recordsPerSecond: round(records / seconds, 1),
     mbPerSecond: round(bytes / seconds / 1e6, 3),
     latencyMs,
-    cpuSeconds: round((user + system) / 1e6, 3),
+    startedAtMs: round(span.startedAtMs, 3),
+    endedAtMs: round(span.endedAtMs, 3),
+    cpuSeconds: round(span.cpuSeconds, 3),
     maxRssBytes: process.resourceUsage().maxRSS * 1024,
   };
 }
