@@ -77,7 +77,7 @@ export const defaultBrokerSettings: BrokerSettings = {
   housekeepingMs: 30_000,
   shutdownMs: 5_000,
   controlledShutdownMs: 10_000,
-  heartbeatMs: 2_000,
+  heartbeatMs: 500,
   replicaLagMaxMs: 30_000,
   replicaFetchWaitMs: 500,
   replicaFetchMaxBytes: 8 * 1024 * 1024,

@@ -362,6 +362,7 @@ export class Broker {
       for (const { isOffline } of this.#partitions.all()) if (matches(isOffline)) matching++;
       return matching;
     };
+    metrics.replication.fencedBroker.observe(() => (this.#membership.isFenced ? 1 : 0));
     metrics.pendingProduces.observe(() => produceDeadlines.size);
     metrics.pendingFetches.observe(() => fetchDeadlines.size);
     metrics.partitions.observe(() => count(() => true));

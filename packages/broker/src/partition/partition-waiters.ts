@@ -54,10 +54,6 @@ export class PartitionWaiters {
     return this.#visible.appended;
   }
 
-  get pendingCommits(): number {
-    return this.#commits.length + this.#ownCommits.length;
-  }
-
   /** Whether anybody waits for the high watermark to pass a record. */
   get hasCommits(): boolean {
     return this.#commits.length > 0;

@@ -138,10 +138,6 @@ export class Partition {
     return this.#assignment?.leaderEpoch ?? -1;
   }
 
-  get durability(): Durability {
-    return this.#policy.durability;
-  }
-
   /** Undefined unless this node leads. */
   get leadership(): Leadership | undefined {
     return this.#leadership;
@@ -179,11 +175,6 @@ export class Partition {
   /** As a source for fetches of followers, which are woken by what is appended. */
   get followerReads(): ReaderSource {
     return this.#waiters.followerReads;
-  }
-
-  /** Produce requests waiting to be committed. */
-  get pendingCommits(): number {
-    return this.#waiters.pendingCommits;
   }
 
   /**

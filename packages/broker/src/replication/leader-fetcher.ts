@@ -107,10 +107,6 @@ export class LeaderFetcher {
     };
   }
 
-  get partitionCount(): number {
-    return this.#busy.size + this.#idle.size;
-  }
-
   /** The partition follows this leader from now on. */
   add(partition: Partition): void {
     const { following } = partition;

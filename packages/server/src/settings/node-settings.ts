@@ -298,7 +298,7 @@ const ownSettings = defineSettings({
   },
   'broker.heartbeat.interval.ms': {
     type: 'integer',
-    default: 2_000,
+    default: 500,
     min: 20,
     max: 10 * minuteMs,
     unit: 'ms',
