@@ -10,7 +10,9 @@
 import { assert, errorMessage, type Environment, type Logger, type LogFields } from '@millrace/base';
 import { createNode, loadNodeConfig, type MillraceNode, type NodeConfig } from '@millrace/server';
 import type { Fate, Simulation } from '@millrace/testkit';
+import type { MetadataImage } from '@millrace/controller/image';
 import type { PlanConfig } from '../plan/plan.js';
+import { imageOf, readMetadata } from './read-metadata.js';
 import { markedLines, type Marks } from '../report/marks.js';
 import type { TimeLine } from '../report/time-line.js';
 
@@ -44,10 +46,12 @@ interface ClusterNode {
 }
 
 const restartMs = 300;
+const raftRoleMessage = 'Raft leadership changed';
 
 export class SimulatedCluster {
   readonly nodes: readonly ClusterNode[];
   readonly #options: ClusterOptions;
+  #controllerIndex = 0;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -86,13 +90,15 @@ export class SimulatedCluster {
     return node;
   }
 
-  /** The node that leads a partition now, as far as anybody knows. */
+  /** The node that leads a partition, as the longest metadata log has it; the first one when nobody does. */
   leader(topic: string, partition: number): ClusterNode {
-    return this.node(topic.length + partition);
+    const leader = this.#image()?.topicByName(topic)?.partitions[partition]?.leader ?? -1;
+    return this.node(Math.max(leader - 1, 0));
   }
 
+  /** The node that was the last to become leader of the controller quorum. */
   controller(): ClusterNode {
-    return this.node(0);
+    return this.node(this.#controllerIndex);
   }
 
   start(node: ClusterNode): void {
@@ -112,9 +118,13 @@ export class SimulatedCluster {
         node.state = 'up';
         node.lastFailure = undefined;
         timeLine.add(node.name, 'is up');
-        void running.failed.then((reason) => this.#failed(node, life, reason));
+        void running.failed.then(async (reason) => {
+          await this.#turn();
+          this.#failed(node, life, reason);
+        });
       },
-      (error: unknown) => {
+      async (error: unknown) => {
+        await this.#turn();
         if (!isCurrent()) return;
         this.#options.marks.hit('start-failed');
         this.#endAndRestart(node, `cannot start: ${errorMessage(error)}`);
@@ -134,6 +144,7 @@ export class SimulatedCluster {
     } catch (error) {
       timeLine.add(node.name, `did not stop in order: ${errorMessage(error)}`);
     }
+    await this.#turn();
     if (!isIn(node, 'stopping', life)) return;
     timeLine.add(node.name, 'has stopped');
     this.#ended(node, () => simulation.kill(node.name));
@@ -187,6 +198,24 @@ export class SimulatedCluster {
     });
   }
 
+  #image(): MetadataImage | undefined {
+    const { simulation } = this.#options;
+    const random = simulation.random.stream('a look at the disks');
+    // A copy: faults that were set up for the node are not for us.
+    const logs = this.nodes.map(({ name }) => {
+      return readMetadata(simulation.disk(name).crash('kept', random).files(), dataDirectory);
+    });
+    const longest = logs.reduce((best, log) => (log.length > best.length ? log : best));
+    return imageOf(longest);
+  }
+
+  /** A process ends between two events, not in the middle of its own. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.simulation.after(0, resolve);
+    });
+  }
+
   #ended(node: ClusterNode, end: () => void): void {
     node.state = 'down';
     node.running = undefined;
@@ -225,6 +254,7 @@ export class SimulatedCluster {
         (message: string, fields?: LogFields): void => {
           const mark = markedLines[message];
           if (mark !== undefined) marks.hit(mark);
+          if (message === raftRoleMessage && fields?.['role'] === 'leader') this.#controllerIndex = node.index;
           timeLine.add(node.name, `${level}: ${message} ${fieldsText(fields)}`, level === 'debug');
           logger[level](message, fields);
         };

@@ -7,7 +7,7 @@ import { loadCompression } from '@millrace/record';
 import { Command } from 'commander';
 import { drawPlan } from '../plan/draw-plan.js';
 import type { Plan } from '../plan/plan.js';
-import type { SourcePatch } from '../mutants/mutants.js';
+import type { SourcePatch } from '../mutants/mutant.js';
 import { huntMutants } from './hunt-mutants.js';
 import { planLines, replay, shrink, violationLines } from './replay.js';
 import { runOptionsOf } from './run-seed.js';

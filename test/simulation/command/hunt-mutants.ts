@@ -1,5 +1,6 @@
 /** `npm run sim:mutants`: every planted bug must be found within its budget of seeds. */
-import { mutants, mutantOf, type Mutant } from '../mutants/mutants.js';
+import type { Mutant } from '../mutants/mutant.js';
+import { mutants, mutantOf } from '../mutants/mutants.js';
 import type { Shell } from './command-line.js';
 import { runSeed } from './run-seed.js';
 import { runSeeds } from './seed-pool.js';

@@ -23,11 +23,15 @@ const kinds: readonly FaultKind[] = [
   'wall-rate',
 ];
 
+/** The end of a process, in every way: half of the seeds with faults have some of these besides. */
+const endings: readonly FaultKind[] = ['crash', 'kill', 'pause', 'isolate'];
+
 /** A fifth of the seeds goes without faults; the others have some kinds of them. */
 export function drawFaults(config: PlanConfig, choice: Choice): Fault[] {
   if (choice.chance(0.2)) return [];
   const chosen = choice.some(kinds, choice.of([0.1, 0.25, 0.5]));
-  const count = choice.magnitude(1, 16);
+  if (choice.chance(0.5)) chosen.push(...choice.some(endings, 0.5));
+  const count = choice.magnitude(1, 24);
   const faults: Fault[] = [];
   for (let index = 0; index < count; index += 1) {
     const drawn = drawFault(choice.of(chosen), choice);

@@ -40,7 +40,7 @@ function drawConfig(choice: (name: string) => Choice, { nodesMax }: DrawOptions)
       { minMs: 0.05, maxMs: 2 },
       { minMs: 1, maxMs: 20 },
     ]),
-    nodeSettings: drawNodeSettings(choice('node settings')),
+    nodeSettings: drawNodeSettings(choice('node settings'), nodes),
     topics: drawTopics(choice('topics'), nodes),
     producers: drawMany(choice('producers'), 3, drawProducer),
     consumers: drawMany(choice('consumers'), 2, drawConsumer),
@@ -50,15 +50,16 @@ function drawConfig(choice: (name: string) => Choice, { nodesMax }: DrawOptions)
 }
 
 /** Settings that make rare things common; each is at its default in half of the runs. */
-function drawNodeSettings(choice: Choice): Record<string, string> {
+function drawNodeSettings(choice: Choice, nodes: number): Record<string, string> {
   const candidates: Record<string, readonly number[]> = {
     'segment.bytes': [300, 1000, 4096, 16_384, 65_536],
     'index.interval.bytes': [0, 64, 512],
     'segment.ms': [50, 1000],
     'log.housekeeping.interval.ms': [20, 100, 1000],
     'log.max.open.files': [16, 20, 64],
-    'connection.max.requests': [1, 2, 8],
-    'connections.max.idle.ms': [3000, 10_000],
+    // Between nodes, messages of the quorum share a connection with fetches that wait.
+    'connection.max.requests': nodes === 1 ? [1, 2, 8] : [16, 64],
+    'connections.max.idle.ms': [10_000, 30_000],
     'connection.handshake.timeout.ms': [200, 1000],
     'request.max.wait.ms': [100, 1000],
     'fetch.max.bytes': [1024, 16_384],

@@ -9,6 +9,7 @@ import { MillraceError, type Environment } from '@millrace/base';
 import type { Simulation } from '@millrace/testkit';
 import { auditDisks } from '../checks/audit-disks.js';
 import { checkDisks } from '../checks/check-disks.js';
+import { checkMetadata, readAllMetadata } from '../checks/check-metadata.js';
 import { violation, type Violation } from '../checks/violation.js';
 import { dataDirectory, SimulatedCluster } from '../cluster/simulated-cluster.js';
 import { FaultDriver } from '../faults/fault-driver.js';
@@ -39,6 +40,7 @@ const warmUpMs = 200;
 const convergeMs = 60_000;
 /** What clients sent just before their end has arrived by then, even over a link that was slow. */
 const quietMs = 10_000;
+const pollMs = 200;
 const drainMs = 300_000;
 /** By then faults that were planned have passed and sockets are gone; what still comes later was forgotten. */
 const lingerMs = 30_000;
@@ -201,6 +203,7 @@ export class Phases {
       if (topic.role === 'churned') await this.#complete(admin.createTopic(topic), convergeMs);
     }
     const counts = await this.#complete(admin.partitionCounts(), convergeMs);
+    await this.#untilInSync(admin, counts);
     this.#probe.open();
     let id = probeOperation;
     for (const [topic, partitions] of counts) {
@@ -232,19 +235,37 @@ export class Phases {
     );
   }
 
+  /** A16: every replica is in sync again. */
+  async #untilInSync(admin: AdministeringClient, counts: ReadonlyMap<string, number>): Promise<void> {
+    const { simulation } = this.#options;
+    const untilMs = simulation.nowMs + convergeMs;
+    for (const topic of counts.keys()) {
+      for (;;) {
+        const behind = await this.#complete(admin.replicasBehind(topic), convergeMs);
+        if (behind.length === 0) break;
+        if (simulation.nowMs > untilMs) {
+          this.violations.push(violation('A16', `replicas of ${topic} do not get in sync after healing`, behind));
+          return;
+        }
+        await simulation.runFor(pollMs);
+      }
+    }
+  }
+
   /** A consumer may hold on to a topic's earlier life; of others it reads everything. */
   #isRead(topic: string, partition: number, offset: number): boolean {
     const role = this.#options.plan.config.topics.find(({ name }) => name === topic)?.role;
     return role === 'churned' || this.#consumers.every((consumer) => consumer.position(topic, partition) > offset);
   }
 
-  /** Nodes that say they are not well are restarted, as their operator would. */
+  /** A log that failed comes back with a restart, and with nothing else: an operator would do it. */
   #restartUnwell(): boolean {
     for (const node of this.#cluster.nodes) {
       // One that was being stopped when all was healed is down by now.
       if (node.state === 'down') this.#cluster.start(node);
-      if (node.state !== 'up' || node.running === undefined || node.running.problems.length === 0) continue;
-      this.#options.timeLine.add(node.name, `is not well: ${node.running.problems.join('; ')}`);
+      const failed = node.running?.problems.find((problem) => problem.includes('offline'));
+      if (node.state !== 'up' || failed === undefined) continue;
+      this.#options.timeLine.add(node.name, `needs a restart: ${failed}`);
       this.#cluster.kill(node);
       this.#cluster.start(node);
     }
@@ -294,6 +315,7 @@ export class Phases {
   async #checkDisks(): Promise<void> {
     const { simulation, history } = this.#options;
     const disks = this.#cluster.nodes.map(({ name }) => ({ node: name, files: simulation.disk(name).files() }));
+    this.violations.push(...checkMetadata(readAllMetadata(disks, dataDirectory)));
     const drains = history.drainsOf('after the restart');
     this.violations.push(...(await checkDisks(disks, drains, dataDirectory)));
   }

@@ -102,6 +102,17 @@ export class AdministeringClient {
     return new Map(topics.map(({ name, partitions }) => [name, partitions]));
   }
 
+  /** What is wrong with a topic's replicas; empty when all are in sync. */
+  async replicasBehind(topic: string): Promise<string[]> {
+    const { partitions } = await this.#admin.describeTopic(topic, { timeoutMs: 30_000 });
+    return partitions
+      .filter(({ leader, replicas, isr }) => leader < 0 || isr.length < replicas.length)
+      .map(
+        ({ partition, leader, replicas, isr }) =>
+          `partition ${partition}: leader ${leader}, replicas ${replicas.join()}, in sync ${isr.join()}`,
+      );
+  }
+
   async offset(topic: string, partition: number, at: 'earliest' | 'latest' | { timestampMs: number }): Promise<number> {
     const [answer] = await this.#admin.listOffsets([{ topic, partition, at }], { timeoutMs: 30_000 });
     return answer?.offset ?? -1;
