@@ -9,8 +9,9 @@
  * writes the mark of a clean stop.
  */
 import { type Address, type Environment, errorMessage } from '@millrace/base';
-import { Broker, type BrokerOptions, type ControllerGateway } from '@millrace/broker';
+import { Broker, type BrokerOptions, type ControllerGateway, type ReplicaState } from '@millrace/broker';
 import { Controller, type ControllerOptions, metadataTopic } from '@millrace/controller';
+import type { MetadataImage } from '@millrace/controller/image';
 import { defaultLogConfig, LogDirectory } from '@millrace/storage';
 import { ClusterLink } from './cluster/cluster-link.js';
 import type { NodeConfig } from './settings/node-config.js';
@@ -28,6 +29,10 @@ export interface MillraceNode {
   readonly problems: readonly string[];
   /** Resolves, if ever, with why the node cannot go on: it is to be closed then. */
   readonly failed: Promise<unknown>;
+  /** The cluster's metadata as far as this node has it. */
+  readonly metadata: MetadataImage;
+  /** All replicas on this node as they are now, for whoever watches from outside. */
+  replicas(): Iterable<ReplicaState>;
   /** Hands leaderships over, answers what waits, syncs all, marks a clean stop. Calling twice waits for the same end. */
   close(): Promise<void>;
 }
@@ -96,7 +101,8 @@ export async function createNode(
     registered.broker = broker;
     closers.push(() => broker.close());
     await part.link?.registered(broker, options.signal);
-    return new Node(config, broker, { clusterId: part.brokerOptions.clusterId, closers, failed: part.failed });
+    const { clusterId, controller } = part.brokerOptions;
+    return new Node(config, broker, { clusterId, controller, closers, failed: part.failed });
   } catch (error) {
     await closeAfter(error, closers, environment);
     throw startError(error, config);
@@ -155,6 +161,7 @@ const never = new Promise<never>(() => undefined);
 
 interface NodeParts {
   readonly clusterId: string;
+  readonly controller: ControllerGateway;
   /** In order of opening. */
   readonly closers: readonly Closer[];
   readonly failed: Promise<unknown>;
@@ -165,6 +172,7 @@ class Node implements MillraceNode {
   readonly clusterId: string;
   readonly failed: Promise<unknown>;
   readonly #broker: Broker;
+  readonly #controller: ControllerGateway;
   readonly #closers: readonly Closer[];
   #closing: Promise<void> | undefined;
 
@@ -173,6 +181,7 @@ class Node implements MillraceNode {
     this.clusterId = parts.clusterId;
     this.failed = parts.failed;
     this.#broker = broker;
+    this.#controller = parts.controller;
     this.#closers = parts.closers;
   }
 
@@ -186,6 +195,14 @@ class Node implements MillraceNode {
 
   get problems(): readonly string[] {
     return this.#broker.problems;
+  }
+
+  get metadata(): MetadataImage {
+    return this.#controller.image;
+  }
+
+  replicas(): Iterable<ReplicaState> {
+    return this.#broker.replicas();
   }
 
   close(): Promise<void> {

@@ -1,12 +1,7 @@
-/** What the metadata log on a disk says of the cluster: its entries, and the image that they lead to. */
+/** What the metadata log on a disk says of the cluster: its entries. */
 import type { FileSystem } from '@millrace/base';
 import { metadataTopic } from '@millrace/controller';
-import {
-  applyMetadataRecord,
-  decodeMetadataRecord,
-  MetadataImage,
-  type MetadataRecord,
-} from '@millrace/controller/image';
+import { decodeMetadataRecord, type MetadataRecord } from '@millrace/controller/image';
 import { RecordCursor } from '@millrace/record';
 import { hashBytes, hashEnd, hashStart } from '@millrace/testkit';
 import { walkLog } from './walk-log.js';
@@ -37,14 +32,4 @@ export function readMetadata(files: FileSystem, dataDirectory: string): Metadata
     entries.push({ position: batch.baseOffset, term: batch.leaderEpoch, hash: hashEnd(hash), records });
   });
   return entries;
-}
-
-/** Undefined when the log begins with a snapshot. */
-export function imageOf(entries: readonly MetadataEntry[]): MetadataImage | undefined {
-  if ((entries[0]?.position ?? 0) > 0) return undefined;
-  let image = MetadataImage.empty;
-  for (const { position, records } of entries) {
-    for (const [index, record] of records.entries()) image = applyMetadataRecord(image, record, position + index);
-  }
-  return image;
 }

@@ -7,12 +7,11 @@
  *
  * A process whose start fails ends, and is started again a little later, as by a service manager.
  */
-import { assert, errorMessage, type Environment, type Logger, type LogFields } from '@millrace/base';
+import { assert, errorMessage, type Environment, type FileSystem, type Logger, type LogFields } from '@millrace/base';
 import { createNode, loadNodeConfig, type MillraceNode, type NodeConfig } from '@millrace/server';
 import type { Fate, Simulation } from '@millrace/testkit';
-import type { MetadataImage } from '@millrace/controller/image';
+import { MetadataImage } from '@millrace/controller/image';
 import type { PlanConfig } from '../plan/plan.js';
-import { imageOf, readMetadata } from './read-metadata.js';
 import { markedLines, type Marks } from '../report/marks.js';
 import type { TimeLine } from '../report/time-line.js';
 
@@ -26,12 +25,19 @@ export interface ClusterOptions {
   readonly timeLine: TimeLine;
   readonly marks: Marks;
   /** Puts a planted bug between a node and its environment. */
-  readonly wrap: (environment: Environment) => Environment;
+  readonly wrap: (environment: Environment, node: string) => Environment;
+}
+
+/** What a node logged. */
+export interface ClusterLine {
+  readonly node: string;
+  readonly message: string;
+  readonly fields: LogFields;
 }
 
 type NodeState = 'down' | 'starting' | 'up' | 'stopping';
 
-interface ClusterNode {
+export interface ClusterNode {
   readonly index: number;
   readonly name: string;
   state: NodeState;
@@ -43,6 +49,12 @@ interface ClusterNode {
   running: MillraceNode | undefined;
   config: NodeConfig | undefined;
   lastFailure: string | undefined;
+  /** Since when it has led the controller quorum, by what it says; undefined when it does not. */
+  leadsQuorumSinceMs: number | undefined;
+  /** When it last went on after a pause. */
+  resumedMs: number;
+  /** The highest term it spoke of. */
+  term: number;
 }
 
 const restartMs = 300;
@@ -52,6 +64,9 @@ export class SimulatedCluster {
   readonly nodes: readonly ClusterNode[];
   readonly #options: ClusterOptions;
   #controllerIndex = 0;
+  #image: MetadataImage = MetadataImage.empty;
+  /** Told of every line that a node logs. */
+  onLine: ((line: ClusterLine) => void) | undefined;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -65,6 +80,9 @@ export class SimulatedCluster {
       running: undefined,
       config: undefined,
       lastFailure: undefined,
+      leadsQuorumSinceMs: undefined,
+      resumedMs: 0,
+      term: 0,
     }));
   }
 
@@ -90,10 +108,18 @@ export class SimulatedCluster {
     return node;
   }
 
-  /** The node that leads a partition, as the longest metadata log has it; the first one when nobody does. */
+  /** The node that leads a partition, as the newest metadata has it; the first one when nobody does. */
   leader(topic: string, partition: number): ClusterNode {
-    const leader = this.#image()?.topicByName(topic)?.partitions[partition]?.leader ?? -1;
+    const leader = this.image.topicByName(topic)?.partitions[partition]?.leader ?? -1;
     return this.node(Math.max(leader - 1, 0));
+  }
+
+  /** The newest metadata that any running node has, now or when this was last asked for. */
+  get image(): MetadataImage {
+    for (const { running } of this.nodes) {
+      if (running !== undefined && running.metadata.position > this.#image.position) this.#image = running.metadata;
+    }
+    return this.#image;
   }
 
   /** The node that was the last to become leader of the controller quorum. */
@@ -111,7 +137,7 @@ export class SimulatedCluster {
     const environment = node.life === 1 ? simulation.environment(node.name) : simulation.restart(node.name);
     timeLine.add(node.name, `starts, life ${life}`);
     const isCurrent = (): boolean => isIn(node, 'starting', life);
-    this.#open(node, this.#logging(node, wrap(environment))).then(
+    this.#open(node, this.#logging(node, wrap(environment, node.name))).then(
       (running) => {
         if (!isCurrent()) return;
         node.running = running;
@@ -167,6 +193,16 @@ export class SimulatedCluster {
     this.#ended(node, () => simulation.kill(node.name));
   }
 
+  /** The machine gets an empty disk; the node is down. */
+  async wipe(node: ClusterNode): Promise<void> {
+    const { simulation, timeLine } = this.#options;
+    assert(node.state === 'down', `${node.name} still runs: end it first`);
+    timeLine.add(node.name, 'gets an empty disk');
+    const files = simulation.disk(node.name).files();
+    if (files.stat(dataDirectory) === undefined) return;
+    await removeAll(files, dataDirectory);
+  }
+
   pause(node: ClusterNode): void {
     if (node.state === 'down' || node.isPaused) return;
     node.isPaused = true;
@@ -178,6 +214,7 @@ export class SimulatedCluster {
     if (!node.isPaused) return;
     node.isPaused = false;
     this.#options.timeLine.add(node.name, 'goes on');
+    node.resumedMs = this.#options.simulation.nowMs;
     this.#options.simulation.resume(node.name);
   }
 
@@ -198,15 +235,10 @@ export class SimulatedCluster {
     });
   }
 
-  #image(): MetadataImage | undefined {
-    const { simulation } = this.#options;
-    const random = simulation.random.stream('a look at the disks');
-    // A copy: faults that were set up for the node are not for us.
-    const logs = this.nodes.map(({ name }) => {
-      return readMetadata(simulation.disk(name).crash('kept', random).files(), dataDirectory);
-    });
-    const longest = logs.reduce((best, log) => (log.length > best.length ? log : best));
-    return imageOf(longest);
+  #noteRole(node: ClusterNode, { role, term }: LogFields): void {
+    node.term = Math.max(node.term, Number(term));
+    node.leadsQuorumSinceMs = role === 'leader' ? this.#options.simulation.nowMs : undefined;
+    if (role === 'leader') this.#controllerIndex = node.index;
   }
 
   /** A process ends between two events, not in the middle of its own. */
@@ -220,6 +252,7 @@ export class SimulatedCluster {
     node.state = 'down';
     node.running = undefined;
     node.isPaused = false;
+    node.leadsQuorumSinceMs = undefined;
     end();
   }
 
@@ -254,7 +287,8 @@ export class SimulatedCluster {
         (message: string, fields?: LogFields): void => {
           const mark = markedLines[message];
           if (mark !== undefined) marks.hit(mark);
-          if (message === raftRoleMessage && fields?.['role'] === 'leader') this.#controllerIndex = node.index;
+          if (message === raftRoleMessage) this.#noteRole(node, fields ?? {});
+          this.onLine?.({ node: node.name, message, fields: fields ?? {} });
           timeLine.add(node.name, `${level}: ${message} ${fieldsText(fields)}`, level === 'debug');
           logger[level](message, fields);
         };
@@ -273,6 +307,17 @@ export class SimulatedCluster {
 /** Whether nothing has ended this life or moved it on. */
 function isIn(node: ClusterNode, state: NodeState, life: number): boolean {
   return node.life === life && node.state === state;
+}
+
+async function removeAll(files: FileSystem, directory: string): Promise<void> {
+  for (const name of files.list(directory)) {
+    const path = `${directory}/${name}`;
+    if (files.stat(path)?.isDirectory === true) {
+      await removeAll(files, path);
+      files.removeDirectory(path);
+    } else files.removeFile(path);
+  }
+  await files.syncDirectory(directory);
 }
 
 function fieldsText(fields: LogFields = {}): string {

@@ -11,6 +11,7 @@ import { auditDisks } from '../checks/audit-disks.js';
 import { checkDisks } from '../checks/check-disks.js';
 import { checkMetadata, readAllMetadata } from '../checks/check-metadata.js';
 import { violation, type Violation } from '../checks/violation.js';
+import { ReplicaWatch } from '../checks/replica-watch.js';
 import { dataDirectory, SimulatedCluster } from '../cluster/simulated-cluster.js';
 import { FaultDriver } from '../faults/fault-driver.js';
 import type { Operation } from '../plan/operation.js';
@@ -24,6 +25,7 @@ import type { History } from '../workload/history.js';
 import { ProducingClient } from '../workload/producing-client.js';
 import type { Workload } from '../workload/workload.js';
 import { deleteDerivedFiles } from './derived-files.js';
+import type { Script } from './script.js';
 
 export interface PhasesOptions {
   readonly simulation: Simulation;
@@ -32,7 +34,9 @@ export interface PhasesOptions {
   readonly history: History;
   readonly timeLine: TimeLine;
   readonly diskLatency: DelayRange;
-  readonly wrap: ((environment: Environment) => Environment) | undefined;
+  readonly wrap: ((environment: Environment, node: string) => Environment) | undefined;
+  /** Instead of the plan's safety phase. */
+  readonly script: Script | undefined;
 }
 
 const warmUpMs = 200;
@@ -55,6 +59,7 @@ export class Phases {
   readonly #producers: readonly ProducingClient[];
   readonly #consumers: readonly ConsumingClient[];
   readonly #probe: ProducingClient;
+  readonly #watch: ReplicaWatch;
   readonly #faults: FaultDriver;
   #admin: AdministeringClient | undefined;
   #isAuditing = false;
@@ -78,6 +83,7 @@ export class Phases {
       marks,
       gate: { isClosed: false },
     };
+    this.#watch = new ReplicaWatch({ simulation, plan, cluster: this.#cluster, violations: this.violations });
     this.#producers = plan.config.producers.map((each, index) => new ProducingClient(this.#workload, index, each));
     this.#consumers = plan.config.consumers.map((each, index) => new ConsumingClient(this.#workload, index, each));
     this.#probe = new ProducingClient(this.#workload, plan.config.producers.length, probePlan);
@@ -110,13 +116,16 @@ export class Phases {
     this.#faults.schedule(plan.faults);
     this.#isAuditing = true;
     this.#scheduleAudit();
-    await this.#options.simulation.runFor(plan.config.safetyMs);
+    this.#watch.start();
+    if (this.#options.script === undefined) await this.#options.simulation.runFor(plan.config.safetyMs);
+    else await this.#perform(this.#options.script, this.#admin);
 
     this.#phase('liveness');
     this.#workload.gate.isClosed = true;
     this.#faults.healAll();
     await this.#converge(this.#admin);
     this.#isAuditing = false;
+    this.#watch.stop();
 
     this.#phase('drain');
     await this.#closeClients();
@@ -154,10 +163,10 @@ export class Phases {
   }
 
   #schedule(operation: Operation, admin: AdministeringClient): void {
-    this.#options.simulation.after(operation.atMs, () => this.#perform(operation, admin));
+    this.#options.simulation.after(operation.atMs, () => this.#performOperation(operation, admin));
   }
 
-  #perform(operation: Operation, admin: AdministeringClient): void {
+  #performOperation(operation: Operation, admin: AdministeringClient): void {
     switch (operation.kind) {
       case 'send':
         this.#producer(operation.producer).send(operation);
@@ -180,6 +189,22 @@ export class Phases {
       case 'grow-topic':
         void admin.growTopic(operation);
     }
+  }
+
+  async #perform(script: Script, admin: AdministeringClient): Promise<void> {
+    const { simulation, plan, timeLine, history, marks } = this.#options;
+    await script({
+      simulation,
+      plan,
+      timeLine,
+      history,
+      marks,
+      admin,
+      cluster: this.#cluster,
+      faults: this.#faults,
+      producers: this.#producers,
+      violations: this.violations,
+    });
   }
 
   #producer(index: number): ProducingClient {

@@ -8,10 +8,13 @@ import { Marks } from '../report/marks.js';
 import { TimeLine, type TimeLineEntry } from '../report/time-line.js';
 import { History } from '../workload/history.js';
 import { Phases } from './phases.js';
+import type { Script } from './script.js';
 
 export interface RunOptions {
   /** Puts a planted bug between a node and its environment. */
-  readonly wrap?: (environment: Environment) => Environment;
+  readonly wrap?: (environment: Environment, node: string) => Environment;
+  /** Instead of the plan's safety phase. */
+  readonly script?: Script;
   readonly keepTimeLine?: boolean;
   /** Keeps a line for every event of the simulation, to find where two runs part. */
   readonly keepTrace?: boolean;
@@ -44,7 +47,8 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
   const marks = new Marks();
   const history = new History();
   const timeLine = new TimeLine(() => simulation.nowMs, options.keepTimeLine ?? false);
-  const phases = new Phases({ simulation, plan, marks, history, timeLine, diskLatency: disk, wrap: options.wrap });
+  const { wrap, script } = options;
+  const phases = new Phases({ simulation, plan, marks, history, timeLine, diskLatency: disk, wrap, script });
   const violations: Violation[] = [];
   try {
     await phases.run();
