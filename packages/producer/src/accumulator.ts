@@ -21,14 +21,18 @@ export type AccumulatorSettings = Pick<
   'acks' | 'batchBytes' | 'maxRequestBytes' | 'bufferMemoryBytes' | 'deliveryTimeoutMs'
 >;
 
-/** Memory kept for the next batches; more is left to the garbage collector. */
-const maxPooledBytes = 8 * 1024 * 1024;
+/**
+ * Memory kept for the next batches, at most; more is left to the garbage collector. Touching fresh memory costs many
+ * times what filling it does, so a full buffer that drains and fills again should find here what it let go.
+ */
+const maxPooledBytes = 32 * 1024 * 1024;
 
 export class Accumulator {
   readonly #settings: AccumulatorSettings;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #flushes: FlushTracker;
   readonly #pool: BatchWriter[] = [];
+  readonly #maxPooledBytes: number;
   #usedBytes = 0;
   #recordCount = 0;
 
@@ -36,6 +40,7 @@ export class Accumulator {
     this.#settings = settings;
     this.#clock = clock;
     this.#flushes = flushes;
+    this.#maxPooledBytes = Math.min(maxPooledBytes, settings.bufferMemoryBytes / 2);
   }
 
   get usedBytes(): number {
@@ -91,7 +96,7 @@ export class Accumulator {
     this.#recordCount -= batch.recordCount;
     assert(this.#usedBytes >= 0 && this.#recordCount >= 0, 'a batch is released once');
     const writer = batch.releaseWriter();
-    if (writer === undefined || this.#pool.length * this.#settings.batchBytes >= maxPooledBytes) return;
+    if (writer === undefined || this.#pool.length * this.#settings.batchBytes >= this.#maxPooledBytes) return;
     writer.reset();
     this.#pool.push(writer);
   }

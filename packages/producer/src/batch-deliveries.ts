@@ -14,9 +14,11 @@ interface Observer {
   readonly delivery: Delivery;
 }
 
-interface CallbackAt {
+/** Records next to each other with the same callback: a program mostly has one, and an object per record would cost. */
+interface CallbackRun {
   readonly index: number;
   readonly onDelivery: DeliveryCallback;
+  recordCount: number;
 }
 
 interface Span {
@@ -37,7 +39,7 @@ export class BatchDeliveries {
   readonly #topic: string;
   readonly #partition: number;
   #observers: Observer[] = [];
-  #callbacks: CallbackAt[] = [];
+  #callbacks: CallbackRun[] = [];
   #spans: Span[] = [];
   #outcome: BatchOutcome | undefined;
   /** Set once the batch was split: its records from `#splitAt` on are in the second half. */
@@ -62,7 +64,9 @@ export class BatchDeliveries {
   }
 
   callback(onDelivery: DeliveryCallback, index: number): void {
-    this.#callbacks.push({ index, onDelivery });
+    const last = this.#callbacks.at(-1);
+    if (last?.onDelivery === onDelivery && last.index + last.recordCount === index) last.recordCount += 1;
+    else this.#callbacks.push({ index, onDelivery, recordCount: 1 });
   }
 
   /** The record at `index` belongs to a `sendBatch`; called in order, so neighbours share one span. */
@@ -74,17 +78,11 @@ export class BatchDeliveries {
   resolve(outcome: BatchOutcome, recordCount: number, clock: Pick<Clock, 'nextTurn'>): number {
     assert(this.#outcome === undefined && this.#halves === undefined, 'a batch has one outcome');
     this.#outcome = outcome;
-    let unobserved = recordCount - this.#observers.length - this.#callbacks.length;
+    let unobserved = recordCount - this.#observers.length;
     for (const { delivery, index } of this.#observers) this.#settle(delivery, index, outcome);
-    for (const { onDelivery, index } of this.#callbacks) {
-      try {
-        onDelivery(outcome.error, this.#partition, offsetAt(outcome, index));
-      } catch (error) {
-        // A bug of the program, and to be seen as one; the other records must hear of their outcome all the same.
-        clock.nextTurn(() => {
-          throw error;
-        });
-      }
+    for (const run of this.#callbacks) {
+      unobserved -= run.recordCount;
+      this.#callAll(run, outcome, clock);
     }
     for (const span of this.#spans) {
       unobserved -= span.recordCount;
@@ -113,9 +111,11 @@ export class BatchDeliveries {
     this.#halves = [first, second];
     this.#splitAt = splitAt;
     for (const { delivery, index } of this.#observers) this.observe(delivery, index);
-    for (const { onDelivery, index } of this.#callbacks) {
-      if (index < splitAt) first.callback(onDelivery, index);
-      else second.callback(onDelivery, index - splitAt);
+    for (const { onDelivery, index, recordCount } of this.#callbacks) {
+      for (let at = index; at < index + recordCount; at++) {
+        if (at < splitAt) first.callback(onDelivery, at);
+        else second.callback(onDelivery, at - splitAt);
+      }
     }
     for (const { index, position, recordCount, send } of this.#spans) {
       for (let i = 0; i < recordCount; i++) {
@@ -128,6 +128,23 @@ export class BatchDeliveries {
     this.#observers = [];
     this.#callbacks = [];
     this.#spans = [];
+  }
+
+  #callAll(
+    { onDelivery, index, recordCount }: CallbackRun,
+    outcome: BatchOutcome,
+    clock: Pick<Clock, 'nextTurn'>,
+  ): void {
+    for (let at = index; at < index + recordCount; at++) {
+      try {
+        onDelivery(outcome.error, this.#partition, offsetAt(outcome, at));
+      } catch (error) {
+        // A bug of the program, and to be seen as one; the other records must hear of their outcome all the same.
+        clock.nextTurn(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   #addToSpan(send: BatchSend, index: number, position: number): void {

@@ -12,7 +12,7 @@ export interface ProducerRecord<Key = Bytes, Value = Bytes> {
   readonly headers?: RecordHeaders;
   /** Overrides the partitioner. */
   readonly partition?: number;
-  /** Milliseconds since 1970; the wall clock when absent. */
+  /** Milliseconds since 1970; when absent the wall clock, read once for a few records of one event-loop turn. */
   readonly timestampMs?: number;
 }
 

@@ -24,6 +24,7 @@ import { ProducerTopics } from './producer-topics.js';
 import { Sender } from './sender.js';
 import { SenderCore, type ResolvedBatch } from './sender-core.js';
 import type { TopicBuffer } from './topic-buffer.js';
+import { TurnTime } from './turn-time.js';
 import { UnobservedFailures } from './unobserved-failures.js';
 import { failSink, placeSink, type Sink, type WaitingRecord } from './waiting-record.js';
 
@@ -33,6 +34,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
   readonly #client: ClusterClient;
   readonly #environment: Environment;
   readonly #partitioner: Partitioner;
+  readonly #turnTime: TurnTime;
   readonly #flushes = new FlushTracker();
   readonly #accumulator: Accumulator;
   readonly #core: SenderCore;
@@ -61,6 +63,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
     this.#client = new ClusterClient(options);
     this.#environment = this.#client.environment;
     const { clock, random } = this.#environment;
+    this.#turnTime = new TurnTime(clock);
     this.#partitioner = partitionerOf(options.partitioner, this.#environment);
     this.#accumulator = new Accumulator(settings, clock, this.#flushes);
     this.#overflow = new Overflow(settings.bufferMemoryBytes, this.#flushes);
@@ -224,7 +227,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
       this.#wake();
       return false;
     }
-    const timestampMs = record.timestampMs ?? this.#environment.clock.wallMs();
+    const timestampMs = record.timestampMs ?? this.#turnTime.nowMs(this.#sender.isTurnDue);
     const topic = this.#topics.ready(topicName);
     if (topic === undefined) {
       this.#wait(topicName, { key, value, record, timestampMs, sink, sizeBytes });

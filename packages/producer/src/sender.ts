@@ -38,6 +38,11 @@ export class Sender {
     return this.#requests;
   }
 
+  /** Whether the turn in which `wake` was last called has not ended yet. */
+  get isTurnDue(): boolean {
+    return this.#isTurnDue;
+  }
+
   /** Something may have become possible: look in a later turn, after the caller has added all it has. */
   wake(): void {
     if (this.#isTurnDue || this.#closing.signal.aborted) return;
