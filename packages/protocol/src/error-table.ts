@@ -45,6 +45,12 @@ export const errorTable: readonly ErrorDefinition[] = [
   define(21, 'INVALID_REQUIRED_ACKS', 'final', 'acks must be -1 (all), 0 or 1.'),
   define(24, 'INVALID_GROUP_ID', 'final', 'The group id is empty or not possible.'),
   define(25, 'UNKNOWN_MEMBER_ID', 'final', 'The group has no such member: it left, or was silent for too long.'),
+  define(
+    28,
+    'INVALID_COMMIT_OFFSET_SIZE',
+    'final',
+    'The offsets of one commit, with their texts, are too large together.',
+  ),
   define(29, 'TOPIC_AUTHORIZATION_FAILED', 'final', 'Not allowed to use this topic.'),
   define(31, 'CLUSTER_AUTHORIZATION_FAILED', 'final', 'Not allowed to do this in the cluster.'),
   define(32, 'INVALID_TIMESTAMP', 'final', 'A record’s timestamp is too far from the time of the broker.'),

@@ -135,6 +135,14 @@ export {
   type FrameHeader,
 } from './frame.js';
 export { FrameReader, type Frame, type FrameReaderOptions } from './frame-reader.js';
+export {
+  decodeGroupRecord,
+  encodeGroupRecord,
+  rebalanceTriggers,
+  type GroupRecord,
+  type GroupRecordValue,
+  type RebalanceTrigger,
+} from './group-record.js';
 export { guardMessagePack, type GuardLimits } from './message-pack-guard.js';
 export { errorFromWire, errorNumber, noError, protocolError, wireError, type WireError } from './protocol-error.js';
 export {

@@ -5,7 +5,7 @@
  * Invariants: `topics` by id and by name name the same topics; partition i of a topic is at index i;
  * a leader is in the in-sync set; in-sync set and eligible leader replicas are disjoint parts of the replicas.
  */
-import { PersistentMap } from './persistent-map.js';
+import { PersistentMap } from '@millrace/state-machine';
 
 export type BrokerState = 'active' | 'fenced' | 'shutting-down';
 export type NodeRole = 'controller' | 'broker';

@@ -11,7 +11,10 @@
  *
  * An assignment is the whole of what the member may have. It is sent when it changed, and again until `ownedPartitions`
  * says that the member has taken it in. A partition comes to a member only after the one before has given it up, or was
- * put out. After FENCED_MEMBER_EPOCH or UNKNOWN_MEMBER_ID a member has nothing any more, and joins again.
+ * put out. A heartbeat may be held until there is news (`maxWaitMs`); another one of the same member ends that.
+ *
+ * A member whose heartbeat went unanswered says everything again in the next, under the epoch that it knows: null means
+ * "as in my last one that was answered". After FENCED_MEMBER_EPOCH or UNKNOWN_MEMBER_ID a member has nothing any more, and joins again.
  */
 import { z } from 'zod';
 import { defineApi, type RequestOf, type ResponseOf } from '../api.js';
@@ -40,6 +43,7 @@ const request = z.object({
     'Same id after a restart: the member comes back as a static one; null: not static.',
   ).nullable(),
   rackId: labelField('Rack of the member, for the rack-aware assignment; null: as before.').nullable(),
+  maxWaitMs: natural('How long the answer may be held back while there is nothing new for the member; 0: not at all.'),
   rebalanceTimeoutMs: naturalOrNone('How long it may take to give partitions up; -1: as before.'),
   subscribedTopics: z
     .array(name('Name of a topic.'))

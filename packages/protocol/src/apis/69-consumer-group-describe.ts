@@ -15,6 +15,7 @@ import {
   timestamp,
   topicIdField,
 } from '../fields.js';
+import { rebalanceTriggers } from '../group-record.js';
 import { groupField, groupStateField, labelField, memberIdField } from './group-fields.js';
 import { assignedPartitions } from './group-partitions.js';
 
@@ -52,18 +53,7 @@ const move = z.object({
 
 const rebalance = z.object({
   epoch: natural('Group epoch that it led to.'),
-  trigger: z
-    .enum([
-      'member-joined',
-      'member-left',
-      'member-expired',
-      'member-fenced',
-      'member-replaced',
-      'subscription-changed',
-      'assignor-changed',
-      'topics-changed',
-    ])
-    .describe('What began it.'),
+  trigger: z.enum(rebalanceTriggers).describe('What began it.'),
   memberId: memberIdField('The member that began it; null: no member did.').nullable(),
   detail: text('The same in words, with names.'),
   startedMs: timestamp('When it began.', 0),
