@@ -22,6 +22,8 @@ export interface BrokerServices {
   readonly produceDeadlines: DeadlineQueue;
   readonly fetchDeadlines: DeadlineQueue;
   readonly catchUp: CatchUpGate;
+  /** Others may lead what this node thinks it leads. */
+  readonly mayBeReplaced: () => boolean;
   /** The node is about to stop: what waits is answered with what there is. */
   readonly isStopping: () => boolean;
 }

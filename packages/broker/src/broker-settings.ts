@@ -46,6 +46,8 @@ export interface BrokerSettings {
   readonly controlledShutdownMs: number;
   /** Between two signs of life to the controller. */
   readonly heartbeatMs: number;
+  /** After so long without an answer to a sign of life the controller may have given this node's leaderships away. */
+  readonly sessionTimeoutMs: number;
   /** A follower that lags for longer is put out of the in-sync set. */
   readonly replicaLagMaxMs: number;
   /** How long a fetch of this node from a leader waits for records. */
@@ -78,6 +80,7 @@ export const defaultBrokerSettings: BrokerSettings = {
   shutdownMs: 5_000,
   controlledShutdownMs: 10_000,
   heartbeatMs: 500,
+  sessionTimeoutMs: 9000,
   replicaLagMaxMs: 30_000,
   replicaFetchWaitMs: 500,
   replicaFetchMaxBytes: 8 * 1024 * 1024,

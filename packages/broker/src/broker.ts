@@ -141,6 +141,7 @@ export class Broker {
       metadataOffset: () => this.#partitions.position - 1,
       mustResign: () => this.#partitions.hasFailedLeader(),
       heartbeatMs: settings.heartbeatMs,
+      sessionTimeoutMs: settings.sessionTimeoutMs,
     });
     this.#services = {
       nodeId,
@@ -156,6 +157,7 @@ export class Broker {
       produceDeadlines: new DeadlineQueue(clock, { maxWaiting }),
       fetchDeadlines: new DeadlineQueue(clock, { maxWaiting }),
       catchUp: new CatchUpGate(clock),
+      mayBeReplaced: () => this.#membership.mayBeReplaced,
       isStopping: () => this.#isStopping,
     };
     this.#observe();

@@ -340,6 +340,7 @@ export class ClusterFixture {
       settings: {
         ...defaultBrokerSettings,
         heartbeatMs: 300,
+        sessionTimeoutMs: this.#options.sessionMs ?? 1500,
         replicaLagMaxMs: 1000,
         controlledShutdownMs: 5000,
         ...this.#options.settings,

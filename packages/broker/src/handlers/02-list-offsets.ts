@@ -1,4 +1,9 @@
-/** ListOffsets: the ends of a partition, or the first record at or after a time. Never past what readers may read. */
+/**
+ * ListOffsets: the ends of a partition, or the first record at or after a time. Never past what readers may read.
+ *
+ * The end is also never before what was acknowledged: a leader that was cut off, and whose place another one may have
+ * taken by now, gives no answer. What it would say was true once; whoever seeks to the end would miss what came since.
+ */
 import {
   earliestTimestamp,
   latestTimestamp,
@@ -6,6 +11,7 @@ import {
   type ListOffsetsRequest,
   type ListOffsetsResponse,
   maxTimestamp,
+  protocolError,
 } from '@millrace/protocol';
 import type { BrokerServices } from '../broker-services.js';
 import type { Partition } from '../partition/partition.js';
@@ -30,10 +36,20 @@ async function listOffset(services: BrokerServices, entry: Entry): Promise<Resul
   const { topicId, partition: index } = entry;
   try {
     const partition = services.partitions.leader(topicId, index, entry.leaderEpoch);
+    if (entry.timestamp === latestTimestamp) requireOffice(services, partition);
     return { topicId, partition: index, error: 0, message: null, ...(await find(partition, entry.timestamp)) };
   } catch (error) {
     return { topicId, partition: index, ...entryError(services, listOffsetsApi, error), ...nothingFound };
   }
+}
+
+function requireOffice({ nodeId, mayBeReplaced }: BrokerServices, partition: Partition): void {
+  if (!partition.hasFollowers || !mayBeReplaced()) return;
+  throw protocolError(
+    'NOT_LEADER_OR_FOLLOWER',
+    `Node ${nodeId} leads ${partition.label} as far as it knows, but has not heard from the controller for so long that ` +
+      'another node may lead it by now: refresh the metadata.',
+  );
 }
 
 async function find(partition: Partition, timestamp: number): Promise<Found> {

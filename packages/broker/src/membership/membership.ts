@@ -34,6 +34,7 @@ export interface MembershipOptions {
   /** Whether another node should lead what this one leads, for its disk failed. */
   readonly mustResign: () => boolean;
   readonly heartbeatMs: number;
+  readonly sessionTimeoutMs: number;
 }
 
 const registerBackoff = { initialMs: 100, maxMs: 2000, jitter: 0.2 };
@@ -50,6 +51,8 @@ export class Membership {
   #timer: Timer | undefined;
   #isLeaving = false;
   #resignedMs = -Infinity;
+  /** When the last sign of life that was answered was sent: not before that did the controller hear it. */
+  #heardMs = -Infinity;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -63,6 +66,15 @@ export class Membership {
   /** As the controller said last. */
   get isFenced(): boolean {
     return this.#isFenced;
+  }
+
+  /**
+   * Whether the controller may have fenced this node without its knowledge, so that others lead what it thinks it leads.
+   * It counts a session from when it hears a sign of life, which is later than when that was sent.
+   */
+  get mayBeReplaced(): boolean {
+    const { clock, sessionTimeoutMs } = this.#options;
+    return this.#isFenced || clock.monotonicMs() - this.#heardMs >= sessionTimeoutMs;
   }
 
   /** Why this node is not a working part of the cluster; undefined when it is. */
@@ -83,7 +95,7 @@ export class Membership {
 
   /** One sign of life. Throws why there was no answer. */
   async beat({ wantShutdown = false, wantFence = false } = {}): Promise<{ readonly shouldShutdown: boolean }> {
-    const { nodeId, controller, metadataOffset, heartbeatMs } = this.#options;
+    const { nodeId, clock, controller, metadataOffset, heartbeatMs } = this.#options;
     const request = {
       nodeId,
       brokerEpoch: this.#brokerEpoch,
@@ -91,8 +103,10 @@ export class Membership {
       wantFence,
       wantShutdown,
     };
+    const sentMs = clock.monotonicMs();
     const { isFenced, shouldShutdown } = await this.#inTime(controller.heartbeat(request), Math.max(heartbeatMs, 1000));
     this.#isFenced = isFenced;
+    this.#heardMs = Math.max(this.#heardMs, sentMs);
     this.#lastProblem = undefined;
     return { shouldShutdown };
   }

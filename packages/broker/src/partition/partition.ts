@@ -177,6 +177,11 @@ export class Partition {
     return this.#waiters.followerReads;
   }
 
+  /** Whether other nodes have replicas, and could lead in its place. */
+  get hasFollowers(): boolean {
+    return (this.#assignment?.replicas.length ?? 0) > 1;
+  }
+
   /**
    * The metadata moved on, and this node may act on it. Resolves when it does; a leader whose log is being cut takes its
    * office after that.

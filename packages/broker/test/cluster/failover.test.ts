@@ -81,6 +81,32 @@ describe('a leader that loses power', () => {
   });
 });
 
+describe('a leader that is cut off and does not know that another one has its place', () => {
+  test('does not say where the end is; what it served as committed it goes on serving', async () => {
+    const { cluster, topicId, leader, client } = await fixture();
+    await cluster.complete(send(client, topicId, 'a'));
+    await cluster.until(() => cluster.replica(leader, topicId)?.highWatermark === 1);
+    const { network } = cluster.simulation;
+    for (const { id } of cluster.nodes) {
+      if (id === leader) continue;
+      network.cut(cluster.node(leader).name, cluster.node(id).name);
+      network.cut(cluster.node(id).name, cluster.node(leader).name);
+    }
+    cluster.node(leader).faults.isCut = true;
+    await cluster.until(() => cluster.leader(topicId) !== undefined && cluster.partition(topicId).leader !== leader);
+    const next = await cluster.client(cluster.partition(topicId).leader, 'next');
+    expect((await cluster.complete(send(next, topicId, 'b', { timeoutMs: 10_000 }))).offset).toBe(1);
+
+    expect(cluster.replica(leader, topicId)?.leadership).toBeDefined();
+    const latest = { topicId, partition: 0, leaderEpoch: -1, timestamp: latestTimestamp };
+    const { body } = await cluster.complete(
+      client.call(listOffsetsApi, { isolation: 'read-uncommitted', partitions: [latest] }),
+    );
+    expect(errorName(body.partitions[0]?.error)).toBe('NOT_LEADER_OR_FOLLOWER');
+    expect((await cluster.complete(fetchFrom(client, [{ topicId, offset: 0 }]))).values).toEqual([['a']]);
+  });
+});
+
 describe('fast changes of the leader', () => {
   test('with a tail of its own on each: all three end up with one log', async () => {
     const { cluster, topicId, leader, client, checks } = await fixture({ 'min.insync.replicas': '1' });

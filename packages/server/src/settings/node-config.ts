@@ -211,6 +211,7 @@ function brokerSettingsOf(values: NodeSettingValues): BrokerSettings {
     shutdownMs: values['shutdown.timeout.ms'],
     controlledShutdownMs: values['controlled.shutdown.timeout.ms'],
     heartbeatMs: values['broker.heartbeat.interval.ms'],
+    sessionTimeoutMs: values['broker.session.timeout.ms'],
     replicaLagMaxMs: values['replica.lag.time.max.ms'],
     replicaFetchWaitMs: values['replica.fetch.wait.max.ms'],
     replicaFetchMaxBytes: values['replica.fetch.response.max.bytes'],
