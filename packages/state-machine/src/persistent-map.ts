@@ -32,9 +32,11 @@ export class PersistentMap<Value> {
   readonly #branches: readonly Branch<Value>[];
   readonly size: number;
 
-  static readonly #empty = new PersistentMap<never>(noEntries, noBuckets, 0);
+  /** Made when it is first asked for: the compiled class cannot make one of itself while it is being defined. */
+  static #empty: PersistentMap<never> | undefined;
 
   static empty<Value>(): PersistentMap<Value> {
+    PersistentMap.#empty ??= new PersistentMap<never>(noEntries, noBuckets, 0);
     return PersistentMap.#empty;
   }
 
