@@ -11,5 +11,11 @@ export { patchBatch, type BatchPatch } from './patch-batch.js';
 export { RecordCursor, type RecordCursorOptions } from './record-cursor.js';
 export { type ReadHeaders, type RecordHeaders } from './record-headers.js';
 export { recordsOf } from './records-of.js';
+export {
+  encodeTransactionMarker,
+  readTransactionMarker,
+  type TransactionMarker,
+  type TransactionMarkerBatch,
+} from './transaction-marker.js';
 export { validateBatch, type BatchLimits } from './validate-batch.js';
 export { VarintReader, varintBytes, varlongBytes, writeVarint, writeVarlong } from './varint.js';

@@ -27,5 +27,7 @@ export { createLogMemory, type LogMemory } from './log/log-memory.js';
 export type { ReadResult } from './log/log-reader.js';
 export { PartitionLog, type AppendOptions, type AppendResult, type PartitionLogOptions } from './log/partition-log.js';
 export type { TimestampedOffset } from './log/timestamp-lookup.js';
+export type { AbortedTransaction } from './producer-state/partition-transactions.js';
+export type { ProducerDescription } from './producer-state/producer-state.js';
 export type { AppendOrigin } from './producer-state/producer-batch.js';
 export type { StorageEnvironment } from './storage-environment.js';

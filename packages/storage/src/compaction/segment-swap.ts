@@ -18,15 +18,14 @@ import {
   parseSegmentName,
   segmentName,
   timeIndexSuffix,
-  transactionIndexSuffix,
 } from '../segment/segment-name.js';
 import { corruptLog } from '../storage-errors.js';
 
 export const cleanedSuffix = '.cleaned';
 export const swapSuffix = '.swap';
 
-const pendingPattern = /^\d{20}\.(?:log|index|timeindex|txnindex)\.(?:cleaned|swap)$/;
-const suffixes = [logSuffix, offsetIndexSuffix, timeIndexSuffix, transactionIndexSuffix];
+const pendingPattern = /^\d{20}\.(?:log|index|timeindex)\.(?:cleaned|swap)$/;
+const suffixes = [logSuffix, offsetIndexSuffix, timeIndexSuffix];
 
 export interface SwapPlace {
   readonly files: FileSystem;

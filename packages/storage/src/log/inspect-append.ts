@@ -4,7 +4,7 @@
  * must bring along, and whether a producer sent this batch before.
  */
 import { MillraceError } from '@millrace/base';
-import { batchHeaderBytes, type BatchLimits, BatchView, validateBatch } from '@millrace/record';
+import { batchHeaderBytes, type BatchLimits, BatchView, readTransactionMarker, validateBatch } from '@millrace/record';
 import { requireKeys } from '../compaction/require-keys.js';
 import { isCompacted, type LogConfig } from '../log-config.js';
 import type { AppendOrigin } from '../producer-state/producer-batch.js';
@@ -52,8 +52,8 @@ export function inspectAppend(bytes: Uint8Array, place: AppendPlace): InspectedA
       epoch = view.leaderEpoch;
       nextOffset = view.nextOffset;
     } else {
-      if (view.producerId >= 0 && !view.isControl && view.sizeBytes !== bytes.length) throw notAlone();
-      const check = producers.check(view, origin);
+      if (view.producerId >= 0 && view.sizeBytes !== bytes.length) throw notAlone();
+      const check = producers.check(view, origin, readTransactionMarker(view));
       if (check.kind === 'duplicate') duplicate = check;
       nextOffset += view.lastOffsetDelta + 1;
     }

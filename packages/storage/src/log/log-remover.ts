@@ -118,6 +118,8 @@ export class LogRemover {
     return this.alone(async () => {
       const state = this.#state;
       state.producers.expire(state.environment.clock.wallMs());
+      // Followers, whom nobody asks for it, forget here which transactions ended below it.
+      state.producers.transactions.lastStableOffset(highWatermark);
       let decision = this.#decideRetention(highWatermark);
       // Nothing is deleted for what an index says until that was found to be true.
       for (let checked = 0; checked < decision.removeCount; decision = this.#decideRetention(highWatermark)) {
@@ -232,6 +234,7 @@ export class LogRemover {
   async #moveStartOffset(offset: number): Promise<void> {
     await this.#saveStartOffset(offset);
     this.#state.startOffset = offset;
+    this.#state.producers.transactions.forgetBefore(offset);
   }
 
   /** First where it has a checksum: the checkpoint is believed only when that file is gone. */

@@ -7,7 +7,7 @@
  * write cannot fail without taking the log offline. A log never gives the same offset twice.
  */
 import { assert, MillraceError } from '@millrace/base';
-import { BatchView, patchBatch } from '@millrace/record';
+import { BatchView, patchBatch, readTransactionMarker } from '@millrace/record';
 import type { DuplicateBatch } from '../producer-state/producer-state.js';
 import { Segment } from '../segment/segment.js';
 import { inspectAppend, type InspectedAppend } from './inspect-append.js';
@@ -133,7 +133,7 @@ export class LogWriter {
         const batch = this.#view.at(bytes, position);
         segment.note(batch);
         isEpochNew = state.epochs.assign(batch.leaderEpoch, batch.baseOffset) || isEpochNew;
-        state.producers.apply(batch, nowMs);
+        state.producers.apply(batch, nowMs, readTransactionMarker(batch));
         position = end;
       }
       segment.firstAppendMs ??= nowMs;

@@ -26,7 +26,9 @@ import type { CompactionResult } from '../compaction/log-compactor.js';
 import type { EpochEnd, EpochEntry } from '../epoch/leader-epoch-history.js';
 import type { FilePool } from '../file-pool.js';
 import type { LogConfig } from '../log-config.js';
+import type { AbortedTransaction } from '../producer-state/partition-transactions.js';
 import type { AppendOrigin } from '../producer-state/producer-batch.js';
+import type { ProducerDescription } from '../producer-state/producer-state.js';
 import { recoverLog } from '../recovery/recover-log.js';
 import type { StorageEnvironment } from '../storage-environment.js';
 import { isOutOfHandles, outOfHandles, storageFailed } from '../storage-errors.js';
@@ -181,6 +183,27 @@ export class PartitionLog {
     let largest = -1;
     for (const segment of this.#state.segments) largest = Math.max(largest, segment.claimedLargestTimestamp);
     return largest;
+  }
+
+  /** What is known of each idempotent producer that wrote here. */
+  producers(): ProducerDescription[] {
+    return this.#state.producers.producers();
+  }
+
+  /** Whether records of this producer and epoch go on with a transaction that is open here. */
+  isInTransaction(producerId: number, producerEpoch: number): boolean {
+    return this.#state.producers.isInTransaction(producerId, producerEpoch);
+  }
+
+  /** Up to where it is decided, on all replicas, which records count. Never above the high watermark. */
+  lastStableOffset(highWatermark: number): number {
+    const { startOffset, producers } = this.#state;
+    return Math.max(startOffset, producers.transactions.lastStableOffset(highWatermark));
+  }
+
+  /** The aborted transactions with records in this range, in the order of their markers. */
+  abortedTransactions(fromOffset: number, toOffset: number): AbortedTransaction[] {
+    return this.#state.producers.transactions.aborted(fromOffset, toOffset);
   }
 
   get config(): LogConfig {

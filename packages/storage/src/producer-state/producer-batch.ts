@@ -12,6 +12,7 @@ export interface ProducerBatch {
   readonly baseOffset: number;
   readonly lastOffset: number;
   readonly isControl: boolean;
+  readonly isTransactional: boolean;
 }
 
 /**

@@ -4,9 +4,13 @@
  * Five, because a producer may have that many requests in flight: each of them may be sent again, and must then be
  * answered with the offsets it got the first time.
  *
+ * A transaction writes in one epoch, and its marker raises it: what comes late of an ended transaction is refused by its
+ * epoch, and a marker that is sent again is known by having the epoch that it set.
+ *
  * Sequence numbers count records per producer epoch and partition, and go from 2^31-1 back to 0.
  */
 import { assert } from '@millrace/base';
+import type { TransactionMarker } from '@millrace/record';
 import type { ProducerBatch } from './producer-batch.js';
 
 export const batchesRemembered = 5;
@@ -29,6 +33,10 @@ export class ProducerEntry {
   lastActivityMs: number;
   /** Oldest first; all of `epoch`. */
   readonly batches: RememberedBatch[] = [];
+  /** Of the newest marker: one of an older coordinator is refused. -1 before the first. */
+  coordinatorEpoch = -1;
+  /** Where the newest marker lies; -1 before the first. */
+  markerOffset = -1;
 
   constructor(producerId: number, epoch: number, lastActivityMs: number) {
     this.producerId = producerId;
@@ -40,6 +48,8 @@ export class ProducerEntry {
   copy(): ProducerEntry {
     const copy = new ProducerEntry(this.producerId, this.epoch, this.lastActivityMs);
     copy.batches.push(...this.batches);
+    copy.coordinatorEpoch = this.coordinatorEpoch;
+    copy.markerOffset = this.markerOffset;
     return copy;
   }
 
@@ -65,6 +75,12 @@ export class ProducerEntry {
       isBefore(lastSequence, oldest.firstSequence) &&
       sequenceDistance(firstSequence, lastSequence) < sequenceModulus / 2
     );
+  }
+
+  applyMarker(batch: ProducerBatch, marker: TransactionMarker, nowMs: number): void {
+    this.apply(batch, nowMs);
+    this.coordinatorEpoch = Math.max(this.coordinatorEpoch, marker.coordinatorEpoch);
+    this.markerOffset = batch.lastOffset;
   }
 
   apply(batch: ProducerBatch, nowMs: number): void {

@@ -6,6 +6,9 @@
  * `expirationMs`, is told to the producer (`UNKNOWN_PRODUCER_ID`) and never silently begun anew, for the batches it
  * sends again may be in the log. It answers by taking a new epoch.
  *
+ * A marker ends the producer's transaction here and sets an epoch above that of its records. One that was written
+ * before, which shows by its epoch, is a duplicate: the coordinator sends markers again until it hears of them.
+ *
  * The state is derived from the log: `loadSnapshot` plus `apply` of every later batch gives the state at the end.
  * Producers expire by the broker's clock, never by the timestamps of their records: a producer that sends old data is
  * not an old producer. After a replay, of which the log keeps no broker time, a producer counts as just active.
@@ -13,6 +16,8 @@
  * Invariant: `endOffset` is the offset after the last applied batch, and the state is that of all batches below it.
  */
 import { assert, MillraceError } from '@millrace/base';
+import type { TransactionMarker } from '@millrace/record';
+import { PartitionTransactions } from './partition-transactions.js';
 import type { AppendOrigin, ProducerBatch } from './producer-batch.js';
 import { ProducerEntry, sequenceDistance } from './producer-entry.js';
 import type { ProducerSnapshot } from './producer-snapshot.js';
@@ -36,11 +41,26 @@ export interface DuplicateBatch {
   readonly maxTimestamp: number;
 }
 
+/** What a partition knows of one producer. */
+export interface ProducerDescription {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** -1 when it has written nothing in this epoch. */
+  readonly lastSequence: number;
+  /** The broker's clock. */
+  readonly lastActivityMs: number;
+  /** Of its newest marker here; -1 when there is none. */
+  readonly coordinatorEpoch: number;
+  /** -1 when no transaction is open. */
+  readonly transactionStartOffset: number;
+}
+
 export type ProducerCheck = { readonly kind: 'append' } | DuplicateBatch;
 
 const append: ProducerCheck = { kind: 'append' };
 
 export class ProducerState {
+  readonly transactions = new PartitionTransactions();
   readonly #partitionName: string;
   readonly #maxProducers: number;
   readonly #entries = new Map<number, ProducerEntry>();
@@ -67,14 +87,16 @@ export class ProducerState {
   }
 
   /**
-   * Whether a batch is to be appended, or was before. Throws what a producer must know; changes nothing. An append of
+   * Whether a batch is to be appended, or was before; `marker` is what a control batch says. Throws what a producer must know; changes nothing. An append of
    * several batches of one producer must check and apply them one by one.
    */
-  check(batch: ProducerBatch, origin: AppendOrigin): ProducerCheck {
+  check(batch: ProducerBatch, origin: AppendOrigin, marker?: TransactionMarker): ProducerCheck {
     if (batch.producerId < 0 || origin === 'replica') return append;
     const entry = this.#entries.get(batch.producerId);
+    if (marker !== undefined) return this.#checkMarker(batch, marker, entry);
     if (entry !== undefined && batch.producerEpoch < entry.epoch) throw this.#fenced(batch, entry);
     if (origin === 'coordinator' || batch.isControl) return append;
+    this.#requireSameTransaction(batch, entry);
     if (entry === undefined) {
       if (batch.baseSequence !== 0) throw this.#unknownProducer(batch);
       return append;
@@ -93,8 +115,11 @@ export class ProducerState {
     return append;
   }
 
-  /** Notes a batch that was appended, or is replayed, at its offsets; `nowMs` is the broker's wall clock. */
-  apply(batch: ProducerBatch, nowMs: number): void {
+  /**
+   * Notes a batch that was appended, or is replayed, at its offsets; `nowMs` is the broker's wall clock, `marker` what
+   * a control batch says.
+   */
+  apply(batch: ProducerBatch, nowMs: number, marker?: TransactionMarker): void {
     assert(
       batch.baseOffset >= this.#endOffset,
       `batch ${batch.baseOffset} is below ${this.#endOffset}, applied before`,
@@ -108,14 +133,38 @@ export class ProducerState {
       entry = new ProducerEntry(batch.producerId, batch.producerEpoch, nowMs);
       this.#entries.set(batch.producerId, entry);
     }
-    entry.apply(batch, nowMs);
+    if (marker !== undefined) {
+      entry.applyMarker(batch, marker, nowMs);
+      this.transactions.end(batch.producerId, batch.lastOffset, marker.kind);
+    } else {
+      entry.apply(batch, nowMs);
+      if (batch.isTransactional) this.transactions.note(batch.producerId, batch.baseOffset);
+    }
   }
 
-  /** Forgets producers that were silent for longer than they are remembered; returns how many. */
+  /** Whether a record of this producer and epoch goes on with a transaction that is open here. */
+  isInTransaction(producerId: number, producerEpoch: number): boolean {
+    return this.transactions.isOpen(producerId) && this.#entries.get(producerId)?.epoch === producerEpoch;
+  }
+
+  /** What is known of each producer, as it is now. */
+  producers(): ProducerDescription[] {
+    return Array.from(this.#entries.values(), (entry) => ({
+      producerId: entry.producerId,
+      producerEpoch: entry.epoch,
+      lastSequence: entry.batches.at(-1)?.lastSequence ?? -1,
+      lastActivityMs: entry.lastActivityMs,
+      coordinatorEpoch: entry.coordinatorEpoch,
+      transactionStartOffset: this.transactions.firstOffsetOf(entry.producerId) ?? -1,
+    }));
+  }
+
+  /** Forgets producers that were silent for too long, unless a transaction is open; returns how many. */
   expire(nowMs: number): number {
     const before = this.#entries.size;
     for (const entry of this.#entries.values()) {
-      if (nowMs - entry.lastActivityMs > this.#expirationMs) this.#entries.delete(entry.producerId);
+      const isSilent = nowMs - entry.lastActivityMs > this.#expirationMs;
+      if (isSilent && !this.transactions.isOpen(entry.producerId)) this.#entries.delete(entry.producerId);
     }
     return before - this.#entries.size;
   }
@@ -128,7 +177,8 @@ export class ProducerState {
   /** The state now, which is that at `endOffset`, and stays as it is. */
   snapshot(): ProducerSnapshot {
     const entries = Array.from(this.#entries.values(), (entry) => entry.copy());
-    return { offset: this.#endOffset, leaderEpoch: this.#leaderEpoch, entries };
+    const transactions = this.transactions.snapshot();
+    return { offset: this.#endOffset, leaderEpoch: this.#leaderEpoch, entries, transactions };
   }
 
   /** Starts anew from a snapshot; the batches from its offset on are to be applied next. */
@@ -136,20 +186,49 @@ export class ProducerState {
     this.clear(snapshot.offset);
     this.#leaderEpoch = snapshot.leaderEpoch;
     for (const entry of snapshot.entries) this.#entries.set(entry.producerId, entry.copy());
+    this.transactions.load(snapshot.transactions);
   }
 
   /** Starts anew with nothing; the batches from `endOffset` on are to be applied next. */
   clear(endOffset: number): void {
     this.#entries.clear();
+    this.transactions.clear();
     this.#endOffset = endOffset;
     this.#leaderEpoch = -1;
   }
 
   /** Makes room for a sixteenth at a time: finding the silent ones looks at all. */
   #forgetSilent(): void {
-    const bySilence = [...this.#entries.values()].sort((a, b) => a.lastActivityMs - b.lastActivityMs);
+    const idle = [...this.#entries.values()].filter(({ producerId }) => !this.transactions.isOpen(producerId));
+    const bySilence = idle.sort((a, b) => a.lastActivityMs - b.lastActivityMs);
     const count = Math.ceil(this.#maxProducers / 16);
     for (const entry of bySilence.slice(0, count)) this.#entries.delete(entry.producerId);
+  }
+
+  #checkMarker(batch: ProducerBatch, marker: TransactionMarker, entry: ProducerEntry | undefined): ProducerCheck {
+    if (entry === undefined) return append;
+    if (marker.coordinatorEpoch < entry.coordinatorEpoch) {
+      throw new MillraceError(
+        'TRANSACTION_COORDINATOR_FENCED',
+        `${this.#name(batch)}: a marker of coordinator epoch ${marker.coordinatorEpoch} came after one of epoch ` +
+          `${entry.coordinatorEpoch}: another coordinator has taken over`,
+      );
+    }
+    if (batch.producerEpoch < entry.epoch) throw this.#fenced(batch, entry);
+    if (batch.producerEpoch > entry.epoch) return append;
+    const { markerOffset, lastActivityMs } = entry;
+    return { kind: 'duplicate', baseOffset: markerOffset, lastOffset: markerOffset, maxTimestamp: lastActivityMs };
+  }
+
+  #requireSameTransaction(batch: ProducerBatch, entry: ProducerEntry | undefined): void {
+    if (!this.transactions.isOpen(batch.producerId)) return;
+    if (batch.isTransactional && batch.producerEpoch === entry?.epoch) return;
+    throw new MillraceError(
+      'INVALID_TXN_STATE',
+      `${this.#name(batch)} has a transaction open here in epoch ${entry?.epoch}, to which a batch ` +
+        (batch.isTransactional ? `of epoch ${batch.producerEpoch}` : 'outside of transactions') +
+        ' does not belong: end that transaction first',
+    );
   }
 
   #fenced(batch: ProducerBatch, entry: ProducerEntry): MillraceError {

@@ -1,4 +1,5 @@
 /** The state of a log's producers: the newest snapshot that fits the log, and every batch after it. */
+import { readTransactionMarker } from '@millrace/record';
 import type { LeaderEpochHistory } from '../epoch/leader-epoch-history.js';
 import type { ProducerSnapshots } from '../producer-state/producer-snapshots.js';
 import type { ProducerState } from '../producer-state/producer-state.js';
@@ -33,7 +34,7 @@ export async function recoverProducers(
     const position = (await segment.placeOf(from))?.position ?? 0;
     const range = { from: position, to: segment.sizeBytes };
     const end = await scanBatches(segment.log, range, { verifyCrc: true }, (batch) => {
-      if (batch.baseOffset >= from) producers.apply(batch, nowMs);
+      if (batch.baseOffset >= from) producers.apply(batch, nowMs, readTransactionMarker(batch));
       return undefined;
     });
     if (end.problem !== undefined) throw corruptLog(segment.log.path, end.position, end.problem);

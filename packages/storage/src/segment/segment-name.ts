@@ -5,14 +5,12 @@
  *     00000000000000000000.log         record batches, back to back
  *     00000000000000000000.index       offset index     \
  *     00000000000000000000.timeindex   time index        > derived from the log
- *     00000000000000000000.txnindex    aborted transactions; only where there are any
  */
 export const logSuffix = '.log';
 export const offsetIndexSuffix = '.index';
 export const timeIndexSuffix = '.timeindex';
-export const transactionIndexSuffix = '.txnindex';
 
-const namePattern = /^(\d{20})(\.log|\.index|\.timeindex|\.txnindex)$/;
+const namePattern = /^(\d{20})(\.log|\.index|\.timeindex)$/;
 
 export interface SegmentName {
   readonly baseOffset: number;

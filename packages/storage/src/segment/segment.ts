@@ -18,7 +18,7 @@ import { type FilePool, PooledFile } from '../file-pool.js';
 import { corruptLog, isOutOfHandles } from '../storage-errors.js';
 import { writeFully } from '../write-fully.js';
 import { scanBatches, stop } from './scan-batches.js';
-import { logSuffix, offsetIndexSuffix, segmentName, timeIndexSuffix, transactionIndexSuffix } from './segment-name.js';
+import { logSuffix, offsetIndexSuffix, segmentName, timeIndexSuffix } from './segment-name.js';
 import { SegmentIndexes } from './segment-indexes.js';
 
 export interface SegmentContext {
@@ -302,7 +302,7 @@ export class Segment {
     this.#indexes.close();
     const { files } = this.#context;
     // The log goes first: without it the others mean nothing, while indexes that are missing cost a scan.
-    for (const suffix of [logSuffix, offsetIndexSuffix, timeIndexSuffix, transactionIndexSuffix]) {
+    for (const suffix of [logSuffix, offsetIndexSuffix, timeIndexSuffix]) {
       const path = this.path(suffix);
       if (files.stat(path) !== undefined) files.removeFile(path);
     }

@@ -5,7 +5,12 @@ import type { ProducerSnapshot } from '../../src/producer-state/producer-snapsho
 import { ProducerSnapshots } from '../../src/producer-state/producer-snapshots.js';
 
 function snapshotAt(offset: number, leaderEpoch: number): ProducerSnapshot {
-  return { offset, leaderEpoch, entries: [new ProducerEntry(offset, 0, 0)] };
+  return {
+    offset,
+    leaderEpoch,
+    entries: [new ProducerEntry(offset, 0, 0)],
+    transactions: { open: [], ended: [], aborted: [] },
+  };
 }
 
 function newSnapshots(): { disk: SimulatedDisk; snapshots: ProducerSnapshots } {

@@ -26,6 +26,7 @@ function batchOf(sent: Sent, baseOffset: number): ProducerBatch {
     baseOffset,
     lastOffset: baseOffset + sent.count - 1,
     isControl: false,
+    isTransactional: false,
   };
 }
 
@@ -132,7 +133,8 @@ describe('the producer state', () => {
     const entry = new ProducerEntry(9, 0, 0);
     entry.batches.push({ firstSequence: near - 1, lastSequence: near - 1, lastOffset: 99, timestampMs: 0 });
     const partition = new Partition(newState());
-    partition.state.loadSnapshot({ offset: 100, leaderEpoch: -1, entries: [entry] });
+    const transactions = { open: [], ended: [], aborted: [] };
+    partition.state.loadSnapshot({ offset: 100, leaderEpoch: -1, entries: [entry], transactions });
     partition.endOffset = 100;
     const across = { producerId: 9, epoch: 0, sequence: near, count: 5 };
     expect(partition.send(across)).toBe('appended at 100');
