@@ -44,7 +44,14 @@ const environmentOnly = {
 };
 
 export default defineConfig([
-  globalIgnores(['**/dist/**', '**/node_modules/**', 'data/**', 'coverage/**', 'bench/results/**']),
+  globalIgnores([
+    '**/dist/**',
+    'packages/cli/bundle*/**',
+    '**/node_modules/**',
+    'data/**',
+    'coverage/**',
+    'bench/results/**',
+  ]),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

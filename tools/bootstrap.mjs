@@ -1,6 +1,6 @@
 /**
- * Makes a checkout ready: installs exactly what the lock file says and, with `--build`, compiles.
- * Both are skipped when nothing changed. An interrupted install leaves no stamp, so the next run repairs it.
+ * Makes a checkout ready: installs exactly what the lock file says and, with `--build`, compiles and bundles.
+ * All are skipped when nothing changed. An interrupted install leaves no stamp, so the next run repairs it.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -39,4 +39,7 @@ if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {
   });
   writeFileSync(stampFile, stamp);
 }
-if (process.argv.includes('--build')) run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-b']);
+if (process.argv.includes('--build')) {
+  run(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-b']);
+  run(process.execPath, [`${root}tools/bundle.mjs`]);
+}

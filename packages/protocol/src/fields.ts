@@ -20,24 +20,40 @@ export const maxReplyListLength = 100_000;
 export const maxReplicas = 64;
 export const maxConfigs = 256;
 
+/**
+ * Each bound of a schema makes a new one, and there are hundreds of fields: fields of one kind start from one schema, so
+ * that a node is not kept from starting by their number.
+ */
+const kinds = {
+  natural: z.int().min(0).max(maxInt32),
+  naturalOrNone: z.int().min(-1).max(maxInt32),
+  natural53: z.int().min(0),
+  natural53OrNone: z.int().min(-1),
+  flag: z.boolean(),
+  name: z.string().max(maxNameLength),
+  text: z.string().max(maxTextLength),
+  topicId: z.string().regex(/^[A-Za-z0-9_-]{22}$/, 'must be 22 characters of base64url'),
+  id: z.string().min(1).max(maxIdLength),
+};
+
 /** A size, count or duration. */
 export function natural(text: string) {
-  return z.int().min(0).max(maxInt32).describe(text);
+  return kinds.natural.describe(text);
 }
 
 /** As `natural`, where -1 has the meaning that the text gives. */
 export function naturalOrNone(text: string) {
-  return z.int().min(-1).max(maxInt32).describe(text);
+  return kinds.naturalOrNone.describe(text);
 }
 
 /** A position in a log, or an amount of bytes or milliseconds beyond 2^31. */
 export function natural53(text: string) {
-  return z.int().min(0).describe(text);
+  return kinds.natural53.describe(text);
 }
 
 /** As `natural53`, where -1 has the meaning that the text gives. */
 export function natural53OrNone(text: string) {
-  return z.int().min(-1).describe(text);
+  return kinds.natural53OrNone.describe(text);
 }
 
 /** Milliseconds since 1970, or one of the negative marks that the text names. */
@@ -46,29 +62,26 @@ export function timestamp(text: string, lowest: number) {
 }
 
 export function flag(text: string) {
-  return z.boolean().describe(text);
+  return kinds.flag.describe(text);
 }
 
 /** Accepts any text up to the limit: whether the name is a good one is answered entry by entry, not by this check. */
 export function name(text: string) {
-  return z.string().max(maxNameLength).describe(text);
+  return kinds.name.describe(text);
 }
 
 export function text(description: string) {
-  return z.string().max(maxTextLength).describe(description);
+  return kinds.text.describe(description);
 }
 
 /** A topic's UUID, 16 bytes as 22 characters of base64url. */
 export function topicIdField(description = 'Id of the topic: a topic deleted and created again has another.') {
-  return z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{22}$/, 'must be 22 characters of base64url')
-    .describe(description);
+  return kinds.topicId.describe(description);
 }
 
 /** Drawn once and compared for equality: incarnations, directories. */
 export function idField(description: string) {
-  return z.string().min(1).max(maxIdLength).describe(description);
+  return kinds.id.describe(description);
 }
 
 export function nodeIdField(description: string) {
@@ -83,18 +96,23 @@ export function portField(description: string) {
   return natural(description).max(65_535);
 }
 
+const partitionIndex = natural('Index of the partition within its topic, from 0.');
+
 export function partitionField() {
-  return natural('Index of the partition within its topic, from 0.');
+  return partitionIndex;
 }
+
+const errorNumber = z.int().min(-1).max(32_767).describe('0 when it went well, else the number of the error.');
+const errorMessage = text('What happened and what to do about it; null when it went well.').nullable();
 
 /** `error` of an entry: a number of the error table, 0 when it went well. */
 export function errorField() {
-  return z.int().min(-1).max(32_767).describe('0 when it went well, else the number of the error.');
+  return errorNumber;
 }
 
 /** `message` of an entry: what happened, for people. */
 export function messageField() {
-  return text('What happened and what to do about it; null when it went well.').nullable();
+  return errorMessage;
 }
 
 export function requestList<Item extends z.ZodType>(item: Item, description: string) {

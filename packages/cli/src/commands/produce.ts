@@ -12,7 +12,7 @@ import { countProgress } from '../output/progress.js';
 import { type CommonOptions, integer, oneOf, UsageError, withCommonOptions } from '../options.js';
 import type { CommandContext } from '../program.js';
 import { ProduceSummary } from './produce-summary.js';
-import { keyFromJsonField, recordFromJson } from './record-from-json.js';
+import type * as RecordFromJson from './record-from-json.js';
 
 interface ProduceOptions extends CommonOptions {
   readonly format: 'value' | 'json';
@@ -58,7 +58,7 @@ export function addProduceCommand(program: Command, context: CommandContext): vo
 
 async function produce(topic: string, options: ProduceOptions, signal: AbortSignal): Promise<void> {
   const summary = new ProduceSummary();
-  const { Producer } = await import('@millrace/producer');
+  const [{ Producer }, json] = await Promise.all([import('@millrace/producer'), import('./record-from-json.js')]);
   const producer = new Producer({
     bootstrap: options.bootstrap,
     acks: options.acks === 'all' ? 'all' : options.acks === '1' ? 1 : 0,
@@ -72,7 +72,7 @@ async function produce(topic: string, options: ProduceOptions, signal: AbortSign
   try {
     const lines = new LineSplitter(lineMaxBytes);
     const send = async (line: Buffer): Promise<void> => {
-      const record = toRecord(topic, line, options, lines.lineNumber);
+      const record = toRecord(json, { topic, line, lineNumber: lines.lineNumber }, options);
       summary.read(line.length);
       while (!producer.enqueue(record, summary.delivered)) await producer.ready({ signal });
     };
@@ -107,7 +107,11 @@ async function* stdinUntil(signal: AbortSignal): AsyncGenerator<Buffer> {
   }
 }
 
-function toRecord(topic: string, line: Buffer, options: ProduceOptions, lineNumber: number): ProducerRecord {
+function toRecord(
+  { keyFromJsonField, recordFromJson }: typeof RecordFromJson,
+  { topic, line, lineNumber }: { readonly topic: string; readonly line: Buffer; readonly lineNumber: number },
+  options: ProduceOptions,
+): ProducerRecord {
   if (options.format === 'json') return { topic, ...recordFromJson(line, lineNumber) };
   if (options.keyField === undefined) return { topic, value: line };
   return { topic, key: keyFromJsonField(line, options.keyField, lineNumber), value: line };

@@ -1,5 +1,6 @@
 /** What commands print: JSON on standard output for programs, aligned tables for people. */
-import Table from 'cli-table3';
+import { createRequire } from 'node:module';
+import type Table from 'cli-table3';
 import pc from 'picocolors';
 
 export function printJson(value: unknown): void {
@@ -36,7 +37,8 @@ const noBorders = {
 /** Columns aligned, numbers to the right, no borders: easy to read and to cut. */
 export function printTable(headings: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
   const colors = process.stdout.isTTY;
-  const table = new Table({
+  // Loaded with the first table: most commands, and a server, print none.
+  const table = new (createRequire(import.meta.url)('cli-table3') as typeof Table)({
     head: headings.map((heading) => (colors ? pc.bold(heading) : heading)),
     colAligns: headings.map((_, column) =>
       rows.every((row) => typeof row[column] === 'number') && rows.length > 0 ? 'right' : 'left',
@@ -58,9 +60,10 @@ function cell(value: string | number): string {
   return typeof value === 'number' ? formatCount(value) : value;
 }
 
-const countFormat = new Intl.NumberFormat('en-US', { maximumFractionDigits: 3 });
+let countFormat: Intl.NumberFormat | undefined;
 
 export function formatCount(value: number): string {
+  countFormat ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 3 });
   return countFormat.format(value);
 }
 
