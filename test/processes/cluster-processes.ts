@@ -1,33 +1,37 @@
 /** Three real nodes for tests: started one by one, killed, paused and restarted by the pids we started. */
-import { createServer } from 'node:net';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import type { Admin } from '@millrace/admin';
-import { type NodeProcess, startNode } from './node-process.js';
+import { type NodeProcess, spawnNode, startNode } from './node-process.js';
+import { pause, until } from './pause.js';
+import { type ClusterPlace, loopbackPlace } from './rig/cluster-place.js';
 
 export const nodeIds = [1, 2, 3] as const;
 
 export class ClusterProcesses {
-  readonly #directory: string;
-  readonly #ports: readonly number[];
+  readonly place: ClusterPlace;
   readonly #settings: readonly string[];
   readonly #running = new Map<number, NodeProcess>();
   readonly #logs: string[] = [];
 
-  private constructor(directory: string, ports: readonly number[], settings: readonly string[]) {
-    this.#directory = directory;
-    this.#ports = ports;
+  private constructor(place: ClusterPlace, settings: readonly string[]) {
+    this.place = place;
     this.#settings = settings;
   }
 
-  static async start(directory: string, settings: readonly string[] = []): Promise<ClusterProcesses> {
-    const cluster = new ClusterProcesses(directory, await freePorts(2 * nodeIds.length), settings);
-    await Promise.all(nodeIds.map((nodeId) => cluster.startNode(nodeId)));
+  /** Under the directory on loopback, or at a place that the test has prepared. */
+  static async start(where: string | ClusterPlace, settings: readonly string[] = []): Promise<ClusterProcesses> {
+    const place = typeof where === 'string' ? await loopbackPlace(where, nodeIds) : where;
+    const cluster = new ClusterProcesses(place, settings);
+    try {
+      await cluster.startAll();
+    } catch (error) {
+      await cluster.stop('SIGKILL');
+      throw error;
+    }
     return cluster;
   }
 
   get bootstrap(): string {
-    return nodeIds.map((nodeId) => this.#clientOf(nodeId)).join(',');
+    return nodeIds.map((nodeId) => this.place.client(nodeId)).join(',');
   }
 
   /** What nodes that have ended logged, for failures. */
@@ -38,18 +42,37 @@ export class ClusterProcesses {
 
   /** Arguments of `millrace server`; later ones win. */
   argumentsOf(nodeId: number): string[] {
-    const voters = nodeIds.map((id) => `${id}@${this.#internalOf(id)}`).join(',');
+    const { place } = this;
+    const voters = nodeIds.map((id) => `${id}@${place.internalSeenFrom(nodeId, id)}`).join(',');
     return [
-      ...['--data', join(this.#directory, `node-${nodeId}`), '--node-id', String(nodeId), '--voters', voters],
-      ...['--client', this.#clientOf(nodeId), '--internal', this.#internalOf(nodeId), '--http', '127.0.0.1:0'],
+      ...['--data', place.dataDir(nodeId), '--node-id', String(nodeId), '--voters', voters],
+      ...['--client', place.client(nodeId), '--internal', place.internal(nodeId), '--http', place.http(nodeId)],
       ...['--log-level', 'warn', ...this.#settings.flatMap((setting) => ['--set', setting])],
     ];
   }
 
-  async startNode(nodeId: number): Promise<NodeProcess> {
-    const node = await startNode(this.argumentsOf(nodeId));
+  isRunning(nodeId: number): boolean {
+    return this.#running.has(nodeId);
+  }
+
+  async startNode(nodeId: number, args: readonly string[] = []): Promise<NodeProcess> {
+    const node = await startNode([...this.argumentsOf(nodeId), ...args], this.place.prefix(nodeId));
     this.#running.set(nodeId, node);
     return node;
+  }
+
+  /** Starts a node that does not run, and kills it after a while, ready or not. */
+  async startAndKill(nodeId: number, afterMs: number): Promise<void> {
+    const child = spawnNode(this.argumentsOf(nodeId), this.place.prefix(nodeId));
+    await pause(afterMs);
+    await child.end('SIGKILL');
+  }
+
+  /** Those that do not run. */
+  async startAll(): Promise<void> {
+    const missing = nodeIds.filter((nodeId) => !this.#running.has(nodeId));
+    const started = await Promise.allSettled(missing.map((nodeId) => this.startNode(nodeId)));
+    for (const result of started) if (result.status === 'rejected') throw result.reason;
   }
 
   node(nodeId: number): NodeProcess {
@@ -77,48 +100,21 @@ export class ClusterProcesses {
 
   /** Until the nodes are all active and every partition of the topic has all its replicas in sync. */
   async whole(admin: Admin, topic: string, giveUpMs = 60_000): Promise<void> {
-    for (const deadlineMs = performance.now() + giveUpMs; ; await pause(100)) {
+    let seen = '';
+    const isWhole = async (): Promise<boolean> => {
       const { nodes } = await admin.describeCluster();
       const { partitions } = await admin.describeTopic(topic);
-      const isWhole =
+      seen = JSON.stringify({ nodes, partitions });
+      return (
         nodes.every(({ state }) => state === 'active') &&
-        partitions.every(({ isr, replicas }) => isr.length === replicas.length);
-      if (isWhole) return;
-      if (performance.now() > deadlineMs)
-        throw new Error(`not whole after ${giveUpMs} ms: ${JSON.stringify({ nodes, partitions })}\n${this.logs}`);
-    }
+        partitions.every(({ isr, replicas }) => isr.length === replicas.length)
+      );
+    };
+    await until(isWhole, { giveUpMs, evidence: () => `${seen}\n${this.logs}` });
   }
 
-  async stop(): Promise<void> {
-    await Promise.all([...this.#running.keys()].map((nodeId) => this.end(nodeId, 'SIGTERM')));
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    for (const nodeId of this.#running.keys()) this.resume(nodeId);
+    await Promise.all([...this.#running.keys()].map((nodeId) => this.end(nodeId, signal)));
   }
-
-  #clientOf(nodeId: number): string {
-    return `127.0.0.1:${this.#ports[2 * nodeId - 2] ?? 0}`;
-  }
-
-  #internalOf(nodeId: number): string {
-    return `127.0.0.1:${this.#ports[2 * nodeId - 1] ?? 0}`;
-  }
-}
-
-/** Ports that were free a moment ago, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return address !== null && typeof address === 'object' ? address.port : 0;
-  });
-  await Promise.all(
-    servers.map(async (server) => {
-      server.close();
-      await once(server, 'close');
-    }),
-  );
-  return ports;
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

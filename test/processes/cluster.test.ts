@@ -1,220 +1,161 @@
 /**
- * Three real nodes under load. What was acknowledged by all in-sync replicas is there afterwards, once, at its offset,
- * whoever was killed, paused or restarted meanwhile; a rolling restart costs no write.
+ * Three real nodes: a rolling restart costs no write; without a majority reads go on and the rest is refused in its time;
+ * nodes and clients that are where they do not belong are refused with one typed error, and change nothing.
  */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Admin } from '@millrace/admin';
+import { ClusterClient } from '@millrace/client';
 import { Consumer } from '@millrace/consumer';
 import { Producer } from '@millrace/producer';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ClusterProcesses, nodeIds, pause } from './cluster-processes.js';
+import { replicaFetchApi } from '@millrace/protocol';
+import { describe, test } from 'vitest';
+import { ClusterProcesses, nodeIds } from './cluster-processes.js';
+import { checkHistoryFile } from './history/check-history-file.js';
+import { HistoryFile } from './history/history-file.js';
+import { RecordedLoad } from './history/recorded-load.js';
 import { startNode, temporaryDirectory } from './node-process.js';
+import { freePorts } from './rig/free-ports.js';
 
-const cycles = Number(process.env['MILLRACE_CLUSTER_CYCLES'] ?? 4);
-const partitions = 3;
 const topic = 'ledger';
-/** Records on their way at any time: enough that each fault interrupts some. */
-const recordsInFlight = 300;
+const partitions = 3;
 /** Short, so that a killed node is given up soon; long enough for three nodes on a slow machine. */
 const settings = ['broker.session.timeout.ms=3000', 'broker.heartbeat.interval.ms=500'];
 
-let directory: ReturnType<typeof temporaryDirectory>;
-let cluster: ClusterProcesses;
-let admin: Admin;
-
-beforeEach(async () => {
-  directory = temporaryDirectory();
-  cluster = await ClusterProcesses.start(directory.path, settings);
-  admin = new Admin({ bootstrap: cluster.bootstrap, requestTimeoutMs: 60_000 });
-});
-
-afterEach(async () => {
-  await admin.close();
-  await cluster.stop();
-  directory[Symbol.dispose]();
-});
-
-interface Acknowledged {
-  readonly value: string;
-  readonly partition: number;
-  readonly offset: number;
-}
-
-class Load {
-  readonly acknowledged: Acknowledged[] = [];
-  readonly failures: Error[] = [];
-  readonly #producer: Producer;
-  readonly #running: Promise<void>;
-  #isStopped = false;
-  #sent = 0;
-
-  constructor(bootstrap: string) {
-    this.#producer = new Producer({
-      bootstrap,
-      acks: 'all',
-      deliveryTimeoutMs: 120_000,
-      retryBackoffMs: 20,
-      retryBackoffMaxMs: 500,
-    });
-    this.#running = this.#run();
-  }
-
-  get sent(): number {
-    return this.#sent;
-  }
-
-  /** Until `count` more records are acknowledged. */
-  async progress(count = 100): Promise<void> {
-    const wanted = this.acknowledged.length + count;
-    for (const giveUpMs = performance.now() + 60_000; this.acknowledged.length < wanted; await pause(10))
-      if (performance.now() > giveUpMs)
-        throw new Error(`nothing was acknowledged for 60 s: ${String(this.failures[0])}\n${cluster.logs}`);
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    await this.#running;
-    await this.#producer.close();
-  }
-
-  async #run(): Promise<void> {
-    for (; !this.#isStopped; await pause(2))
-      while (this.#sent - this.acknowledged.length - this.failures.length < recordsInFlight) this.#send();
-    await this.#producer.flush();
-  }
-
-  #send(): void {
-    const value = String(this.#sent);
-    const record = { topic, partition: this.#sent % partitions, value };
-    this.#producer.enqueue(record, (error, partition, offset) => {
-      if (error === undefined) this.acknowledged.push({ value, partition, offset });
-      else this.failures.push(error);
-    });
-    this.#sent += 1;
-  }
-}
-
-async function readAll(): Promise<string[][]> {
-  const values: string[][] = Array.from({ length: partitions }, () => []);
-  await using consumer = new Consumer({ bootstrap: cluster.bootstrap, topics: [topic], from: 'beginning' });
-  await consumer.ready();
-  const ends = await consumer.endOffsets();
-  let missing = ends.reduce((sum, { offset }) => sum + offset, 0);
-  if (missing === 0) return values;
-  for await (const batch of consumer.batches({ signal: AbortSignal.timeout(60_000) })) {
-    for (const record of batch) {
-      const partition = values[record.partition];
-      expect(record.offset).toBe(partition?.length);
-      partition?.push(Buffer.from(record.value ?? []).toString());
-      missing -= 1;
-    }
-    if (missing === 0) break;
-  }
-  return values;
-}
-
-function verify(load: Load, stored: readonly (readonly string[])[]): void {
-  for (const { value, partition, offset } of load.acknowledged) expect(stored[partition]?.[offset]).toBe(value);
-  const all = stored.flat();
-  expect(new Set(all).size).toBe(all.length);
-  expect(all.length).toBe(load.sent);
-  for (const values of stored) {
-    const numbers = values.map(Number);
-    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
-  }
-}
-
-async function victimOf(cycle: number): Promise<{ readonly nodeId: number; readonly role: string }> {
-  const kind = cycle % 3;
-  if (kind === 0) return { nodeId: (await admin.describeCluster()).controllerId, role: 'controller' };
-  if (kind === 1) {
-    const { partitions: described } = await admin.describeTopic(topic);
-    return { nodeId: described[cycle % partitions]?.leader ?? 1, role: 'partition leader' };
-  }
-  return { nodeId: nodeIds[Math.floor(Math.random() * nodeIds.length)] ?? 1, role: 'any node' };
-}
-
-describe('three nodes', () => {
-  test(`nothing acknowledged is lost or repeated over ${cycles} cycles of kill -9 and pauses under load`, async () => {
+/** A cluster with the topic, and all that a test needs of it; gone when the test is over. */
+async function withCluster(
+  body: (parts: { cluster: ClusterProcesses; admin: Admin; directory: string }) => Promise<void>,
+): Promise<void> {
+  using directory = temporaryDirectory();
+  const cluster = await ClusterProcesses.start(directory.path, settings);
+  try {
+    await using admin = new Admin({ bootstrap: cluster.bootstrap, requestTimeoutMs: 60_000 });
     await admin.createTopic({ name: topic, partitions, replicationFactor: 3 });
-    const load = new Load(cluster.bootstrap);
-    await load.progress();
-    const story: string[] = [];
-    for (let cycle = 0; cycle < cycles; cycle += 1) {
-      await cluster.whole(admin, topic);
-      const { nodeId, role } = await victimOf(cycle);
-      const isKill = cycle % 2 === 0;
-      const startedMs = performance.now();
-      if (isKill) expect(await cluster.end(nodeId, 'SIGKILL')).toBeNull();
-      else cluster.pause(nodeId);
-      // What was on its way when it happened may be acknowledged yet: only more than that shows that work goes on.
-      await load.progress(2 * recordsInFlight);
-      story.push(`${isKill ? 'kill' : 'pause'} ${role} ${nodeId}: ${Math.round(performance.now() - startedMs)} ms`);
-      if (isKill) await cluster.startNode(nodeId);
-      else cluster.resume(nodeId);
+    await body({ cluster, admin, directory: directory.path });
+  } finally {
+    await cluster.stop();
+  }
+}
+
+describe.concurrent('three nodes', () => {
+  test('a rolling restart costs no acknowledged write, and fails none', async ({ expect }) => {
+    await withCluster(async ({ cluster, admin, directory }) => {
+      const { bootstrap } = cluster;
+      const history = new HistoryFile(join(directory, 'history.jsonl'));
+      const load = new RecordedLoad({ bootstrap, history, topic, partitions, evidence: () => cluster.logs });
       await load.progress();
-    }
-    await cluster.whole(admin, topic);
-    await load.stop();
-    expect(load.failures).toEqual([]);
-    expect(load.acknowledged.length).toBe(load.sent);
-    verify(load, await readAll());
-    process.stdout.write(`${load.sent} records acknowledged, all there once; ${story.join(', ')}\n`);
+      for (const nodeId of nodeIds) {
+        expect(await cluster.end(nodeId, 'SIGTERM')).toBe(0);
+        await load.progressBeyondFlight();
+        await cluster.startNode(nodeId);
+        await cluster.whole(admin, topic);
+      }
+      await load.stop();
+      history.close();
+      expect(load.failures).toEqual([]);
+      const judgement = checkHistoryFile(history.path, { sendLimitMs: 90_000 });
+      expect(judgement.violations).toEqual([]);
+      expect(judgement.acknowledged).toBe(judgement.sent);
+      process.stdout.write(`rolling restart: ${judgement.acknowledged} records acknowledged, none failed\n`);
+    });
   });
 
-  test('a rolling restart costs no write', async () => {
-    await admin.createTopic({ name: topic, partitions, replicationFactor: 3 });
-    const load = new Load(cluster.bootstrap);
-    await load.progress();
-    for (const nodeId of nodeIds) {
-      expect(await cluster.end(nodeId, 'SIGTERM')).toBe(0);
-      await load.progress();
-      await cluster.startNode(nodeId);
+  test('without a majority what is committed is read, and the rest fails with typed errors in its time', async ({
+    expect,
+  }) => {
+    await withCluster(async ({ cluster, admin }) => {
+      const { bootstrap } = cluster;
+      await using producer = new Producer({ bootstrap, deliveryTimeoutMs: 4000 });
+      await producer.send({ topic, value: 'before', partition: 0 });
+      await admin.createTopic({ name: 'doomed' });
+      const { partitions: described } = await admin.describeTopic(topic);
+      const leader = described[0]?.leader ?? 1;
+      for (const nodeId of nodeIds.filter((id) => id !== leader)) await cluster.end(nodeId, 'SIGKILL');
+
+      expect(await firstValue(bootstrap)).toBe('before');
+      const refused = { retriable: true };
+      const writes = Array.from({ length: 3 }, (_, partition) =>
+        expect(producer.send({ topic, value: 'meanwhile', partition })).rejects.toMatchObject(refused),
+      );
+      const shortly = { timeoutMs: 3000 };
+      const asks = [
+        expect(admin.createTopic({ name: 'never' }, shortly)).rejects.toMatchObject(refused),
+        expect(admin.deleteTopic('doomed', shortly)).rejects.toMatchObject(refused),
+        expect(admin.createPartitions('doomed', 9, shortly)).rejects.toMatchObject(refused),
+        expect(admin.electLeaders('preferred', [{ topic, partition: 0 }], shortly)).rejects.toMatchObject(refused),
+      ];
+      await Promise.all([...writes, ...asks]);
+      expect(await firstValue(bootstrap)).toBe('before');
+
+      await cluster.startAll();
       await cluster.whole(admin, topic);
-    }
-    await load.stop();
-    expect(load.failures).toEqual([]);
-    verify(load, await readAll());
+      await using after = new Producer({ bootstrap });
+      await after.send({ topic, value: 'after', partition: 0 });
+    });
   });
 
-  test('without a majority writes and admin calls fail with typed errors in their time, and work again after', async () => {
-    await admin.createTopic({ name: topic, partitions, replicationFactor: 3 });
-    await using producer = new Producer({ bootstrap: cluster.bootstrap, deliveryTimeoutMs: 5000 });
-    await producer.send({ topic, value: 'before', partition: 0 });
-    const { partitions: described } = await admin.describeTopic(topic);
-    const leader = described[0]?.leader ?? 1;
-    for (const nodeId of nodeIds.filter((id) => id !== leader)) await cluster.end(nodeId, 'SIGKILL');
-    await expect(producer.send({ topic, value: 'meanwhile', partition: 0 })).rejects.toMatchObject({ retriable: true });
-    await expect(admin.createTopic({ name: 'never' }, { timeoutMs: 3000 })).rejects.toMatchObject({ retriable: true });
-    for (const nodeId of nodeIds.filter((id) => id !== leader)) await cluster.startNode(nodeId);
-    await cluster.whole(admin, topic);
-    const after = new Producer({ bootstrap: cluster.bootstrap });
-    await after.send({ topic, value: 'after', partition: 0 });
-    await after.close();
+  test('what does not belong is refused with one typed error, and changes nothing', async ({ expect }) => {
+    await withCluster(async ({ cluster, admin, directory }) => {
+      const { bootstrap } = cluster;
+      const live = cluster.argumentsOf(3);
+      const other = join(directory, 'other');
+      mkdirSync(other);
+
+      // Nodes that would be one that is alive: on its directory, and on one of their own at another address.
+      const elsewhere = ['--client', '127.0.0.1:0', '--http', '127.0.0.1:0'];
+      expect(await refusal([...live, ...elsewhere])).toContain('DATA_DIRECTORY_LOCKED');
+      const [port] = await freePorts(1);
+      const voters = live[live.indexOf('--voters') + 1]?.replace(cluster.place.internal(3), `127.0.0.1:${port}`) ?? '';
+      const twin = ['--data', other, '--internal', `127.0.0.1:${port}`, '--voters', voters];
+      expect(await refusal([...live, ...elsewhere, ...twin])).toContain('INVALID_VOTER_KEY');
+
+      await cluster.end(3, 'SIGTERM');
+      const emptied = join(directory, 'emptied');
+      mkdirSync(emptied);
+      expect(await refusal([...live, '--data', emptied])).toContain('INVALID_VOTER_KEY');
+      expect(await refusal([...live, '--set', 'cluster.id=another'])).toContain('INCONSISTENT_CLUSTER_ID');
+      expect(await refusal([...live, '--node-id', '4'])).toContain('INVALID_CONFIG');
+      expect(await refusal([...live, '--node-id', '2'])).toContain('INVALID_CONFIG');
+      await cluster.startNode(3);
+
+      // Clients at the door for nodes.
+      const door = cluster.place.internal(1);
+      await using lost = new Admin({ bootstrap: door, requestTimeoutMs: 3000 });
+      await expect(lost.listTopics()).rejects.toMatchObject({ code: 'CLUSTER_AUTHORIZATION_FAILED' });
+      await using stray = new Producer({ bootstrap: door, deliveryTimeoutMs: 3000 });
+      await expect(stray.send({ topic, value: 'stray' })).rejects.toMatchObject({
+        code: 'CLUSTER_AUTHORIZATION_FAILED',
+      });
+
+      // A client that asks for what only followers get.
+      const client = new ClusterClient({ bootstrap });
+      const ask = { brokerId: 2, brokerEpoch: 1_000_000, maxWaitMs: 0, minBytes: 0, maxBytes: 1000, partitions: [] };
+      await expect(client.call('any', replicaFetchApi, ask, [])).rejects.toMatchObject({ retriable: false });
+      await client.close();
+
+      await using producer = new Producer({ bootstrap });
+      expect(await producer.send({ topic, value: 'first', partition: 0 })).toMatchObject({ offset: 0 });
+      await cluster.whole(admin, topic);
+      expect((await admin.describeCluster()).nodes.map(({ nodeId }) => nodeId)).toEqual([1, 2, 3]);
+      expect((await admin.listTopics()).map(({ name }) => name)).toEqual([topic]);
+    });
   });
 });
 
-describe('refused with one typed error', () => {
-  async function refusal(args: readonly string[]): Promise<string> {
-    const started = startNode(args);
-    return started.then(
-      async (node) => {
-        await node.end('SIGKILL');
-        return 'it started';
-      },
-      (error: unknown) => String(error),
-    );
+async function firstValue(bootstrap: string): Promise<string> {
+  await using consumer = new Consumer({ bootstrap, topics: [topic], from: 'beginning' });
+  for await (const { value } of consumer.records({ signal: AbortSignal.timeout(20_000) })) {
+    return Buffer.from(value ?? []).toString();
   }
+  return 'nothing';
+}
 
-  test('a node of another cluster, a voter with an emptied disk, voters that do not fit', async () => {
-    await cluster.end(3, 'SIGTERM');
-    const args = cluster.argumentsOf(3);
-    using other = temporaryDirectory();
-    expect(await refusal([...args, '--data', other.path])).toContain('INVALID_VOTER_KEY');
-    expect(await refusal([...args, '--set', 'cluster.id=another'])).toContain('INCONSISTENT_CLUSTER_ID');
-    expect(await refusal([...args, '--node-id', '4'])).toContain('INVALID_CONFIG');
-    expect(await refusal([...args, '--node-id', '2'])).toContain('INVALID_CONFIG');
-    // Each was refused and changed nothing.
-    await cluster.startNode(3);
-    expect((await admin.describeCluster()).nodes.map(({ nodeId }) => nodeId)).toEqual([1, 2, 3]);
-  });
-});
+async function refusal(args: readonly string[]): Promise<string> {
+  return startNode(args).then(
+    async (node) => {
+      await node.end('SIGKILL');
+      return 'it started';
+    },
+    (error: unknown) => String(error),
+  );
+}

@@ -32,17 +32,20 @@ export interface NodeProcess {
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-export async function startNode(args: readonly string[]): Promise<NodeProcess> {
-  const child = spawn(process.execPath, [program, 'server', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export interface SpawnedNode extends Omit<NodeProcess, 'ready'> {
+  /** Its ready line; rejects when it ends before, or takes too long. */
+  ready(): Promise<Ready>;
+}
+
+/** `prefix` goes before the command, and must end by becoming it: the pid is the node's. */
+export function spawnNode(args: readonly string[], prefix: readonly string[] = []): SpawnedNode {
+  const [command = '', ...rest] = [...prefix, process.execPath, program, 'server', ...args];
+  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
   const ended = once(child, 'close') as Promise<[number | null]>;
-  const line = await Promise.race([
-    once(createInterface({ input: child.stdout }), 'line', { signal: AbortSignal.timeout(readyWaitMs) }),
-    ended.then(([code]) => Promise.reject(new Error(`the server ended with code ${String(code)}: ${log}`))),
-  ]);
+  const lines = createInterface({ input: child.stdout });
   return {
-    ready: JSON.parse(line[0] as string) as Ready,
     child,
     log: () => log,
     end: async (signal) => {
@@ -50,7 +53,27 @@ export async function startNode(args: readonly string[]): Promise<NodeProcess> {
       const [code] = await ended;
       return code;
     },
+    ready: async () => {
+      const [line] = (await Promise.race([
+        once(lines, 'line', { signal: AbortSignal.timeout(readyWaitMs) }),
+        ended.then(([code]) => Promise.reject(new Error(`the server ended with code ${String(code)}: ${log}`))),
+      ])) as [string];
+      return JSON.parse(line) as Ready;
+    },
   };
+}
+
+export async function startNode(args: readonly string[], prefix: readonly string[] = []): Promise<NodeProcess> {
+  const node = spawnNode(args, prefix);
+  try {
+    return { ...node, ready: await node.ready() };
+  } catch (error) {
+    await node.end('SIGKILL');
+    const isLate = error instanceof Error && error.name === 'AbortError';
+    throw isLate
+      ? new Error(`the server was not ready after ${readyWaitMs} ms: ${node.log()}`, { cause: error })
+      : error;
+  }
 }
 
 export interface Finished {

@@ -22,6 +22,10 @@ const checks: readonly HistoryCheck[] = [
 ];
 
 export function checkHistory(history: History, plan: Plan): Violation[] {
-  const expectations = expectationsOf(plan);
+  return violationsIn(history, expectationsOf(plan));
+}
+
+/** As `checkHistory`, for a history that no plan made. */
+export function violationsIn(history: History, expectations: ReadonlyMap<string, TopicExpectation>): Violation[] {
   return checks.flatMap((check) => check(history, expectations));
 }

@@ -51,25 +51,27 @@ interface Told {
   readonly endedMs: number;
   /** Everything that was told before this was asked lies below. */
   readonly offset: number;
-  readonly text: string;
+  readonly text: () => string;
 }
 
 function backInTime(history: History, topic: string): Violation[] {
   const byPartition = new Map<number, Told[]>();
   const add = (partition: number, told: Told): void => {
-    byPartition.set(partition, [...(byPartition.get(partition) ?? []), told]);
+    const known = byPartition.get(partition);
+    if (known === undefined) byPartition.set(partition, [told]);
+    else known.push(told);
   };
   for (const send of history.sends) {
     const { invokedMs, endedMs, offset, partition } = send;
     const isTold = send.topic === topic && send.outcome === 'ok' && send.acks === 'all' && offset >= 0;
-    if (isTold) add(partition, { invokedMs, endedMs, offset, text: sendText(send) });
+    if (isTold) add(partition, { invokedMs, endedMs, offset, text: () => sendText(send) });
   }
   const found: Violation[] = [];
   for (const [partition, told] of byPartition) {
     const answers = history.latest
       .filter((answer) => answer.topic === topic && answer.partition === partition)
       .map(({ invokedMs, offset }) => {
-        const text = `the end was ${offset}, asked at ${invokedMs.toFixed(1)} ms`;
+        const text = (): string => `the end was ${offset}, asked at ${invokedMs.toFixed(1)} ms`;
         return { invokedMs, endedMs: Infinity, offset, text };
       });
     const evidence = disorder(told, [...told, ...answers]);
@@ -90,7 +92,7 @@ function disorder(ended: readonly Told[], asked: readonly Told[]): string[] {
       const candidate = byEnd[next];
       if (candidate !== undefined && candidate.offset > (highest?.offset ?? -1)) highest = candidate;
     }
-    if (highest !== undefined && told.offset <= highest.offset) evidence.push(highest.text, told.text);
+    if (highest !== undefined && told.offset <= highest.offset) evidence.push(highest.text(), told.text());
   }
   return evidence;
 }
