@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@millrace/base';
 import type { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerSettings } from './broker-settings.js';
 import type { ControllerGateway } from './controller-gateway.js';
+import type { GroupCoordinator } from './coordinator/group/group-coordinator.js';
 import type { CatchUpGate } from './replication/catch-up-gate.js';
 import type { Partitions } from './partitions.js';
 import type { ProducerIds } from './producer-ids.js';
@@ -19,6 +20,7 @@ export interface BrokerServices {
   readonly controller: ControllerGateway;
   readonly partitions: Partitions;
   readonly producerIds: ProducerIds;
+  readonly groups: GroupCoordinator;
   readonly produceDeadlines: DeadlineQueue;
   readonly fetchDeadlines: DeadlineQueue;
   readonly catchUp: CatchUpGate;

@@ -2,6 +2,8 @@
  * What the broker can be told: plain numbers, checked by whoever makes them. Every one is a limit of something; none of
  * them has a value that means "no limit".
  */
+import { defaultGroupSettings, type GroupSettings } from './coordinator/group/group-settings.js';
+
 export interface BrokerSettings {
   /** Connections of one listener, and of one remote address to it. */
   readonly maxConnections: number;
@@ -55,6 +57,8 @@ export interface BrokerSettings {
   /** Record bytes of one reply to this node as follower, and of one partition in it. */
   readonly replicaFetchMaxBytes: number;
   readonly replicaFetchPartitionMaxBytes: number;
+  /** Of consumer groups that this node coordinates. */
+  readonly groups: GroupSettings;
 }
 
 export const defaultBrokerSettings: BrokerSettings = {
@@ -85,4 +89,5 @@ export const defaultBrokerSettings: BrokerSettings = {
   replicaFetchWaitMs: 500,
   replicaFetchMaxBytes: 8 * 1024 * 1024,
   replicaFetchPartitionMaxBytes: 1024 * 1024,
+  groups: defaultGroupSettings,
 };

@@ -22,6 +22,7 @@ import { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerServices } from './broker-services.js';
 import type { BrokerSettings } from './broker-settings.js';
 import type { BrokerRegistration, ControllerGateway } from './controller-gateway.js';
+import { GroupCoordinator } from './coordinator/group/group-coordinator.js';
 import { Dispatcher } from './dispatch.js';
 import { helloHandler } from './handlers/18-hello.js';
 import { dispatchTable } from './handlers/dispatch-table.js';
@@ -74,6 +75,7 @@ export class Broker {
   readonly #partitions: Partitions;
   readonly #replication: Replication;
   readonly #membership: Membership;
+  readonly #groups: GroupCoordinator;
   #client: BrokerListener | undefined;
   #internal: InternalListener | undefined;
   #unsubscribe: (() => void) | undefined;
@@ -129,7 +131,19 @@ export class Broker {
       producerIdExpirationMs,
       host: this.#replication.partitionHost,
       logger,
-      onRole: (partition) => this.#replication.onRole(partition),
+      onRole: (partition) => {
+        this.#replication.onRole(partition);
+        this.#groups.onRole(partition);
+      },
+    });
+    this.#groups = new GroupCoordinator({
+      settings: settings.groups,
+      controller,
+      partitions: this.#partitions,
+      clock,
+      logger,
+      random: random.stream('group coordinator'),
+      metrics: environment.metrics,
     });
     this.#membership = new Membership({
       nodeId,
@@ -154,6 +168,7 @@ export class Broker {
       controller,
       partitions: this.#partitions,
       producerIds: new ProducerIds(() => controller.allocateProducerIds({ nodeId, brokerEpoch: this.brokerEpoch })),
+      groups: this.#groups,
       produceDeadlines: new DeadlineQueue(clock, { maxWaiting }),
       fetchDeadlines: new DeadlineQueue(clock, { maxWaiting }),
       catchUp: new CatchUpGate(clock),
@@ -328,6 +343,7 @@ export class Broker {
     await Promise.all([this.#client?.stopAccepting(), ownInternal?.stopAccepting()]);
     const drained = Promise.all([this.#client?.drain(settings.shutdownMs), ownInternal?.drain()]);
     this.#services.fetchDeadlines.expireAll();
+    this.#groups.close();
     await this.#partitions.settled();
     await Promise.all([...this.#partitions.all()].map((partition) => partition.settled()));
     this.#services.produceDeadlines.expireAll();

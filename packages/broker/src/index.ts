@@ -7,6 +7,7 @@ export type {
   ControllerGateway,
   ProducerIdBlock,
 } from './controller-gateway.js';
+export { defaultGroupSettings, type GroupSettings } from './coordinator/group/group-settings.js';
 export { listenError } from './listen-error.js';
 export { InternalListener, type InternalListenerOptions } from './internal-listener.js';
 export { handlerOf, type AnyHandler, type Answer, type Handler, type Reply, type RequestContext } from './request.js';

@@ -11,6 +11,7 @@ import type { BrokerServices } from '../broker-services.js';
 import { type Answer, type AnyHandler, handlerOf, type RequestContext } from '../request.js';
 import { PendingProduce } from '../waiting/pending-produce.js';
 import { entryError } from './entry-error.js';
+import { requireOpenTopic } from './require-open-topic.js';
 
 type Entry = ProduceRequest['partitions'][number];
 type Result = ProduceResponse['partitions'][number];
@@ -36,6 +37,7 @@ function produce(
   for (const [index, entry] of request.partitions.entries()) {
     try {
       const partition = services.partitions.leader(entry.topicId, entry.partition, entry.leaderEpoch);
+      requireOpenTopic(partition.topicName);
       if (request.acks === -1) partition.requireMinInSync();
       const batch = requireOneBatch(batches[index] ?? new Uint8Array());
       const { baseOffset, lastOffset, logAppendTimeMs } = partition.append(batch);

@@ -3,6 +3,7 @@ import { deleteRecordsApi, type DeleteRecordsRequest, type DeleteRecordsResponse
 import type { BrokerServices } from '../broker-services.js';
 import { type AnyHandler, handlerOf } from '../request.js';
 import { entryError } from './entry-error.js';
+import { requireOpenTopic } from './require-open-topic.js';
 
 type Entry = DeleteRecordsRequest['partitions'][number];
 type Result = DeleteRecordsResponse['partitions'][number];
@@ -19,6 +20,7 @@ async function deleteRecords(services: BrokerServices, entry: Entry): Promise<Re
   const { topicId, partition: index, beforeOffset } = entry;
   try {
     const partition = services.partitions.leader(topicId, index, -1);
+    requireOpenTopic(partition.topicName);
     const logStartOffset = await partition.deleteRecordsBefore(beforeOffset);
     return { topicId, partition: index, error: 0, message: null, logStartOffset };
   } catch (error) {

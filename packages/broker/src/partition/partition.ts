@@ -252,6 +252,11 @@ export class Partition {
     );
   }
 
+  /** Whether what is appended now could be committed. */
+  get hasEnoughInSync(): boolean {
+    return this.#leadership?.hasEnoughInSync === true;
+  }
+
   /** Throws when an append with acks all could not be acknowledged anyway. */
   requireMinInSync(): void {
     const leadership = this.#leadership;

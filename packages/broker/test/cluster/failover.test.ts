@@ -134,7 +134,10 @@ describe('fast changes of the leader', () => {
     checks.stop();
     await checks.compareLogs();
     expect(checks.violations).toEqual([]);
-    expect(await values(cluster, topicId)).toEqual(['a']);
+    // A tail that only its leader promised (acks 1) may survive: what was sent before the cut arrives when it is healed.
+    const [first, ...tails] = await values(cluster, topicId);
+    expect(first).toBe('a');
+    expect(tails.every((value) => value.startsWith('tail-'))).toBe(true);
   });
 });
 

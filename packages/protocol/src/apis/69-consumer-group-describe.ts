@@ -33,7 +33,11 @@ const member = z.object({
   rackId: labelField('Its rack; null: unknown.').nullable(),
   clientId: labelField('Name of the client.'),
   host: name('Address that it came from last.'),
-  epoch: naturalOrNone('Member epoch; -2: a static member that is away for a while.'),
+  epoch: z
+    .int()
+    .min(-2)
+    .max(2 ** 31 - 1)
+    .describe('Member epoch; -2: a static member that is away for a while.'),
   state: z
     .enum(['stable', 'revoking', 'waiting', 'away'])
     .describe('stable; revoking: has to give partitions up; waiting: for partitions of others; away: a static member.'),

@@ -17,6 +17,7 @@ import {
 import { defaultBrokerSettings, type BrokerSettings } from '@millrace/broker';
 import type { ControllerSettingValues, VoterAddress } from '@millrace/controller';
 import { isTopicSetting, type NodeDefaults, type NodeRole } from '@millrace/controller/image';
+import { groupSettingsOf } from './group-settings.js';
 import { nodeSettingTable } from './node-settings.js';
 import { settingsFromFile } from './settings-file.js';
 import { faultOf, settingFromAssignment, type SourcedSetting } from './settings-source.js';
@@ -137,7 +138,7 @@ function nodeConfigOf(
     hostLabel: values['host.label'] === '' ? null : values['host.label'],
     logLevel: values['log.level'],
     logFormat: values['log.format'],
-    broker: { ...brokerSettingsOf(values), autoCreateTopics },
+    broker: { ...brokerSettingsOf(values), autoCreateTopics, groups: groupSettingsOf(values, voters.length) },
     controller: { ...values, 'auto.create.topics.enable': autoCreateTopics },
     nodeDefaults: Object.fromEntries(Object.entries(texts).filter(([key]) => isTopicSetting(key))),
     lowSpaceBytes: values['log.low.space.bytes'],

@@ -8,6 +8,7 @@
 import { defineSettings } from '@millrace/base';
 import { controllerSettings } from '@millrace/controller';
 import { topicSettings } from '@millrace/controller/image';
+import { groupSettings } from './group-settings.js';
 
 const minuteMs = 60_000;
 const mebibyte = 1024 * 1024;
@@ -368,4 +369,9 @@ const ownSettings = defineSettings({
   },
 });
 
-export const nodeSettingTable = { ...ownSettings, ...controllerSettings, ...topicSettings } as const;
+export const nodeSettingTable = {
+  ...ownSettings,
+  ...groupSettings,
+  ...controllerSettings,
+  ...topicSettings,
+} as const;

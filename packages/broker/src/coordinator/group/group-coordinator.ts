@@ -1,0 +1,358 @@
+/**
+ * The group coordinator of this node: takes the requests to the state machine of the right partition, and sees to what has
+ * to happen without a request: sessions that end, metadata that changes, offsets that expire, heartbeats that wait.
+ *
+ * What it holds beside the state machines (timers, waiting heartbeats) is made anew with each leadership, from the state
+ * that was loaded: a member gets a whole session from a new coordinator.
+ */
+import { type Clock, errorMessage, type Logger, MillraceError, type RandomStream, type Timer } from '@millrace/base';
+import type { MetadataDelta } from '@millrace/controller/image';
+import {
+  type ConsumerGroupHeartbeatRequest,
+  type ConsumerGroupHeartbeatResponse,
+  leaveGroupEpoch,
+  type ListGroupsRequest,
+  type ListGroupsResponse,
+  protocolError,
+} from '@millrace/protocol';
+import { assignors } from '../assignor/assignors.js';
+import type { ControllerGateway } from '../../controller-gateway.js';
+import type { Partition } from '../../partition/partition.js';
+import type { Partitions } from '../../partitions.js';
+import type { CoordinatorObserver } from '../host/coordinator-partition.js';
+import { type CoordinatorAddress, Coordinators } from '../host/coordinators.js';
+import type { GroupCommand, GroupReplies, GroupReply } from './group-machine.js';
+import { groupMachine } from './group-machine.js';
+import { hasNews } from './decisions/heartbeat.js';
+import type { GroupEntry } from './group-entry.js';
+import { groupEntryCodec } from './group-entry-codec.js';
+import { GroupMetrics } from './group-metrics.js';
+import type { GroupSettings } from './group-settings.js';
+import type { GroupsState } from './group-state.js';
+import { GroupTimers } from './group-timers.js';
+import { HeldHeartbeats } from './held-heartbeats.js';
+import { isConcerned } from './subscriptions.js';
+import type { Metrics } from '@millrace/base';
+
+export interface GroupCoordinatorOptions {
+  readonly settings: GroupSettings;
+  readonly controller: ControllerGateway;
+  readonly partitions: Partitions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: RandomStream;
+  readonly metrics: Metrics;
+}
+
+/** What the coordinator holds for one partition that is led here. */
+interface LedGroups {
+  readonly timers: GroupTimers;
+  readonly held: HeldHeartbeats;
+}
+
+/** Of all partitions together, before one has to wait for another. */
+const groupsPerTurn = 1000;
+
+export class GroupCoordinator {
+  readonly #options: GroupCoordinatorOptions;
+  readonly #coordinators: Coordinators<GroupsState, GroupCommand, GroupEntry, GroupReply>;
+  readonly #metrics: GroupMetrics;
+  readonly #led = new Map<number, LedGroups>();
+  readonly #unsubscribe: () => void;
+  #tick: Timer | undefined;
+  #expiry: Timer | undefined;
+  #isClosed = false;
+
+  constructor(options: GroupCoordinatorOptions) {
+    const { settings, controller, partitions, clock, logger, random, metrics } = options;
+    this.#options = options;
+    this.#metrics = new GroupMetrics(metrics);
+    this.#coordinators = new Coordinators({
+      coordinator: {
+        name: 'group coordinator',
+        machine: groupMachine({ ...settings, assignors }),
+        codec: groupEntryCodec,
+      },
+      topic: settings.topic,
+      controller,
+      partitions,
+      clock,
+      logger,
+      random,
+      maxPending: settings.maxPending,
+      observe: (index) => this.#observer(index),
+    });
+    this.#unsubscribe = controller.subscribe((_image, delta) => {
+      this.#noteMetadata(delta);
+    });
+    this.#observe();
+    this.#scheduleTick();
+    this.#scheduleExpiry();
+  }
+
+  onRole(partition: Partition): void {
+    this.#coordinators.onRole(partition);
+  }
+
+  find(group: string): Promise<CoordinatorAddress> {
+    return this.#coordinators.find(group);
+  }
+
+  async heartbeat(request: ConsumerGroupHeartbeatRequest, host: string): Promise<ConsumerGroupHeartbeatResponse> {
+    const { group, memberId, memberEpoch, maxWaitMs } = request;
+    const isLeaving = memberEpoch <= leaveGroupEpoch;
+    const led = this.#ledOf(group);
+    const isKnown = led?.timers.touch(group, memberId, this.#nowMs, { isNew: false }) === true;
+    const arrival = isKnown ? led.held.arrived(group, memberId) : 0;
+    const { image } = this.#options.controller;
+    if (isLeaving) return this.submit({ kind: 'leave', group, request, image });
+    const reply = await this.submit({ kind: 'heartbeat', group, request, host, image });
+    led?.timers.touch(group, memberId, this.#nowMs, { isNew: true });
+    const isQuiet = reply.assignment === null && reply.memberEpoch === memberEpoch;
+    if (!isQuiet || maxWaitMs === 0 || led === undefined || this.#isClosed) return reply;
+    // What changed between the decision and its commit woke nobody.
+    const hasChanged = this.#hasNews(group, memberId);
+    const wait = { arrival, maxWaitMs: Math.min(maxWaitMs, this.#options.settings.heartbeatIntervalMs) };
+    if (!hasChanged && !(await led.held.hold(group, memberId, wait))) return reply;
+    return this.submit({
+      kind: 'heartbeat',
+      group,
+      request: quiet(request),
+      host,
+      image: this.#options.controller.image,
+    });
+  }
+
+  /** To the state machine of the command's group. */
+  submit<Command extends Exclude<GroupCommand, { readonly kind: 'list-groups' }>>(
+    command: Command,
+  ): Promise<GroupReplies[Command['kind']]> {
+    if (command.group === '') {
+      return Promise.reject(protocolError('INVALID_GROUP_ID', 'A group id must not be empty.'));
+    }
+    return this.#coordinators.submit(command.group, command) as Promise<GroupReplies[Command['kind']]>;
+  }
+
+  /** Groups of all partitions that are led here. Rejects while one of them is loading. */
+  async list(request: ListGroupsRequest): Promise<ListGroupsResponse> {
+    const found = await Promise.all(
+      [...this.#coordinators.led].map(([index]) =>
+        this.#coordinators.submitTo(index, { kind: 'list-groups', request }),
+      ),
+    );
+    const groups = (found as ListGroupsResponse[]).flatMap((one) => one.groups);
+    return { groups: groups.sort((a, b) => (a.group < b.group ? -1 : 1)) };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#tick?.cancel();
+    this.#expiry?.cancel();
+    this.#unsubscribe();
+    this.#coordinators.close();
+  }
+
+  /** Offsets and groups that are not worth keeping, in every partition that is led here. */
+  async expire(): Promise<void> {
+    for (const [index, led] of [...this.#coordinators.led]) {
+      if (!led.isActive) continue;
+      let turn = 0;
+      for (const group of [...led.state.keys()]) {
+        const { image } = this.#options.controller;
+        await this.#quietly({ kind: 'expire-offsets', group, image }, index);
+        turn += 1;
+        if (turn % groupsPerTurn === 0) await new Promise<void>((resolve) => this.#options.clock.nextTurn(resolve));
+      }
+    }
+  }
+
+  #observer(index: number): CoordinatorObserver<GroupsState, GroupEntry> {
+    const { settings, clock, logger } = this.#options;
+    const led: LedGroups = {
+      timers: new GroupTimers(settings.sessionTimeoutMs),
+      held: new HeldHeartbeats(clock),
+    };
+    return {
+      loaded: (state, durationMs) => {
+        this.#led.set(index, led);
+        this.#metrics.loadSeconds.record(durationMs / 1000);
+        this.#startTimers(state, led);
+        logger.info('group coordinator serves', { partition: index, groups: state.size, durationMs });
+        // The metadata may have moved on while nobody looked after these groups.
+        for (const group of state.keys()) this.#noteTopics(group, index);
+      },
+      committed: (state, entries) => {
+        this.#metrics.committed(entries);
+        this.#noteEntries(state, entries, led);
+      },
+      ended: () => {
+        if (this.#led.get(index) === led) this.#led.delete(index);
+        led.held.endAll();
+      },
+    };
+  }
+
+  #startTimers(state: GroupsState, { timers }: LedGroups): void {
+    for (const { group, members, currents } of state.values()) {
+      for (const [memberId, { rebalanceTimeoutMs }] of members.entries()) {
+        timers.touch(group, memberId, this.#nowMs, { isNew: true });
+        const current = currents.get(memberId);
+        if (current?.state !== 'revoking') continue;
+        timers.revoking(group, memberId, { epoch: current.epoch, deadlineMs: this.#nowMs + rebalanceTimeoutMs });
+      }
+    }
+  }
+
+  #noteEntries(state: GroupsState, entries: readonly GroupEntry[], { timers, held }: LedGroups): void {
+    const groups = new Set<string>();
+    for (const entry of entries) {
+      if (entry.type === 'offset') continue;
+      groups.add(entry.group);
+      if (entry.type === 'member' && entry.value === null) {
+        timers.forget(entry.group, entry.memberId);
+        held.forget(entry.group, entry.memberId);
+      }
+      if (entry.type !== 'current') continue;
+      const { group, memberId, value } = entry;
+      if (value?.state === 'revoking') {
+        const timeoutMs = state.get(group)?.members.get(memberId)?.rebalanceTimeoutMs ?? 0;
+        timers.revoking(group, memberId, { epoch: value.epoch, deadlineMs: this.#nowMs + timeoutMs });
+      } else timers.notRevoking(group, memberId);
+    }
+    for (const group of groups) {
+      const after = state.get(group);
+      for (const memberId of held.of(group)) {
+        if (after === undefined || hasNews(after, memberId)) held.end(group, memberId, true);
+      }
+    }
+  }
+
+  #hasNews(group: string, memberId: string): boolean {
+    for (const [index, led] of this.#coordinators.led) {
+      if (index !== this.#coordinators.indexOf(group)) continue;
+      const state = led.state.get(group);
+      return state === undefined || hasNews(state, memberId);
+    }
+    return true;
+  }
+
+  /** Topics came, went or grew: groups that read them are looked at. */
+  #noteMetadata({ topicsCreated, topicsDeleted, topicsChanged }: MetadataDelta): void {
+    const grown = topicsChanged.filter(({ before, after }) => before.partitions.length !== after.partitions.length);
+    const names = [...topicsCreated, ...topicsDeleted, ...grown.map(({ after }) => after)].map(({ name }) => name);
+    if (names.length === 0) return;
+    const deleted = new Set(topicsDeleted.map(({ topicId }) => topicId));
+    for (const [index, led] of this.#coordinators.led) {
+      if (!led.isActive) continue;
+      for (const group of led.state.values()) {
+        if (isConcerned(group, names)) this.#noteTopics(group.group, index);
+        if (deleted.size > 0 && hasOffsetsOf(group, deleted)) {
+          const { image } = this.#options.controller;
+          void this.#quietly({ kind: 'expire-offsets', group: group.group, image }, index);
+        }
+      }
+    }
+  }
+
+  #noteTopics(group: string, index: number): void {
+    void this.#quietly({ kind: 'topics-changed', group, image: this.#options.controller.image }, index);
+  }
+
+  #scheduleTick(): void {
+    const { clock, settings } = this.#options;
+    this.#tick = clock.schedule(settings.tickMs, () => {
+      this.#expireMembers();
+      if (!this.#isClosed) this.#scheduleTick();
+    });
+  }
+
+  #expireMembers(): void {
+    const { settings, controller } = this.#options;
+    const { image } = controller;
+    for (const [index, { timers, held }] of this.#led) {
+      for (const due of timers.takeDue(this.#nowMs)) {
+        const { group, memberId, revokingEpoch } = due;
+        if (revokingEpoch === undefined) held.forget(group, memberId);
+        const reason =
+          revokingEpoch === undefined
+            ? { kind: 'session' as const, timeoutMs: settings.sessionTimeoutMs }
+            : { kind: 'rebalance' as const, epoch: revokingEpoch };
+        void this.#quietly({ kind: 'expire-member', group, memberId, image, reason }, index).then((isDone) => {
+          if (!isDone) timers.again(due, this.#nowMs);
+        });
+      }
+    }
+  }
+
+  #scheduleExpiry(): void {
+    const { clock, settings, logger } = this.#options;
+    this.#expiry = clock.schedule(settings.offsetsCheckMs, () => {
+      void this.expire()
+        .catch((error: unknown) => {
+          logger.error('old offsets were not removed; it is tried again', { error: errorMessage(error) });
+        })
+        .finally(() => {
+          if (!this.#isClosed) this.#scheduleExpiry();
+        });
+    });
+  }
+
+  /** For what no client waits for. False when it could not be done: whoever leads then sees to it. */
+  async #quietly(command: GroupCommand, index: number): Promise<boolean> {
+    try {
+      await this.#coordinators.submitTo(index, command);
+      return true;
+    } catch (error) {
+      const isExpected = error instanceof MillraceError && error.retriable;
+      const facts = { command: command.kind, partition: index, error: errorMessage(error) };
+      if (isExpected) this.#options.logger.debug('a group could not be looked after', facts);
+      else this.#options.logger.error('a group could not be looked after', facts);
+      return false;
+    }
+  }
+
+  #ledOf(group: string): LedGroups | undefined {
+    const index = this.#coordinators.indexOf(group);
+    return index === undefined ? undefined : this.#led.get(index);
+  }
+
+  #observe(): void {
+    this.#metrics.groups.observe(() => {
+      let groups = 0;
+      for (const [, led] of this.#coordinators.led) if (led.isActive) groups += led.state.size;
+      return groups;
+    });
+    this.#metrics.members.observe(() => sum(this.#led.values(), ({ timers }) => timers.sessions));
+    this.#metrics.heldHeartbeats.observe(() => sum(this.#led.values(), ({ held }) => held.size));
+  }
+
+  get #nowMs(): number {
+    return this.#options.clock.monotonicMs();
+  }
+}
+
+/** The same heartbeat, which says nothing new any more. */
+function quiet(request: ConsumerGroupHeartbeatRequest): ConsumerGroupHeartbeatRequest {
+  return {
+    ...request,
+    maxWaitMs: 0,
+    rebalanceTimeoutMs: -1,
+    clientId: null,
+    rackId: null,
+    subscribedTopics: null,
+    subscribedPattern: null,
+    assignor: null,
+    ownedPartitions: null,
+  };
+}
+
+function hasOffsetsOf({ offsets }: { offsets: { keys(): Iterable<string> } }, topicIds: ReadonlySet<string>): boolean {
+  for (const key of offsets.keys()) if (topicIds.has(key.slice(0, key.indexOf(':')))) return true;
+  return false;
+}
+
+function sum<Item>(items: Iterable<Item>, value: (item: Item) => number): number {
+  let total = 0;
+  for (const item of items) total += value(item);
+  return total;
+}
