@@ -118,7 +118,17 @@ export class RawClient {
       const { correlationId, apiKey, apiVersion, flags } = frame;
       const body = Uint8Array.from(frame.body);
       const copy = Buffer.from(frame.payload);
-      waiting.resolve({ correlationId, apiKey, apiVersion, flags, body, payload: copy, copy, takePayload: () => copy });
+      waiting.resolve({
+        correlationId,
+        apiKey,
+        apiVersion,
+        flags,
+        body,
+        payload: copy,
+        copy,
+        takePayload: () => copy,
+        giveBackPayload: () => undefined,
+      });
     }
   }
 }

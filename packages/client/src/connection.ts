@@ -68,6 +68,7 @@ export interface SendOptions {
 }
 
 const noPayload = new Uint8Array();
+const nothingToRelease = (): void => undefined;
 
 export class Connection {
   readonly address: Address;
@@ -271,7 +272,9 @@ export class Connection {
     for (const buffer of request.takeBuffers()) {
       if (!this.#socket.write(buffer)) this.#isSocketFull = true;
     }
-    if (!request.expectReply) request.resolve({ body: undefined, payload: noPayload });
+    if (!request.expectReply) {
+      request.resolve({ body: undefined, payload: noPayload, release: nothingToRelease });
+    }
   }
 
   /** However a request settled: by its reply (then it is in no table any more), its deadline, its signal, our end. */
@@ -312,7 +315,9 @@ export class Connection {
         request.reject(error ?? protocolError('INVALID_RESPONSE', `${this.#name} sent an error reply without error.`));
       } else {
         const body = decodeResponse(request.api, request.version, frame.body, frame.payload.length);
-        request.resolve({ body, payload: request.api.responsePayload ? frame.takePayload() : noPayload });
+        if (request.api.responsePayload) {
+          request.resolve({ body, payload: frame.takePayload(), release: () => frame.giveBackPayload() });
+        } else request.resolve({ body, payload: noPayload, release: nothingToRelease });
       }
     } catch (error) {
       request.reject(error);

@@ -11,6 +11,8 @@ import type { Expiring } from './deadline-queue.js';
 export interface Reply<Body> {
   readonly body: Body;
   readonly payload: Uint8Array;
+  /** Gives the payload's memory back, to be overwritten by another reply. Without it the memory is collected. */
+  release(): void;
 }
 
 export interface RequestDetails {

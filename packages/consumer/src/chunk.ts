@@ -6,6 +6,7 @@
  */
 import { MillraceError } from '@millrace/base';
 import { BatchView, nextBatchSize, type Compression } from '@millrace/record';
+import type { ChunkMemory, ReplyMemory } from './reply-memory.js';
 
 export interface Chunk {
   readonly bytes: Uint8Array;
@@ -18,10 +19,20 @@ export interface Chunk {
   readonly error: MillraceError | undefined;
   /** The offset after the bad batch, where its header can be believed. */
   readonly resumeOffset: number | undefined;
+  /** What `bytes` lie in; undefined when there are none. */
+  readonly memory: ChunkMemory | undefined;
+}
+
+/** What the leader sent of one partition. */
+export interface FetchedBytes {
+  readonly bytes: Uint8Array;
+  readonly highWatermark: number;
+  /** Where the bytes lie; left out, they are nobody else's. */
+  readonly memory?: ReplyMemory | undefined;
 }
 
 /** Walks over fetched bytes. Every batch in the result has a valid checksum and ends after `fetchOffset`. */
-export function readChunk(bytes: Uint8Array, fetchOffset: number, highWatermark: number): Chunk {
+export function readChunk({ bytes, highWatermark, memory }: FetchedBytes, fetchOffset: number): Chunk {
   const view = new BatchView();
   let position = 0;
   let nextOffset = fetchOffset;
@@ -32,6 +43,7 @@ export function readChunk(bytes: Uint8Array, fetchOffset: number, highWatermark:
     highWatermark,
     error,
     resumeOffset,
+    memory: position === 0 ? undefined : memory?.share(),
   });
   try {
     while (position < bytes.length) {

@@ -11,7 +11,7 @@
  */
 import { assert, type MillraceError } from '@millrace/base';
 import { earliestTimestamp, latestTimestamp, protocolError } from '@millrace/protocol';
-import { readChunk } from './chunk.js';
+import { type FetchedBytes, readChunk } from './chunk.js';
 import type { ConsumerSettings } from './consumer-options.js';
 import type { StartPosition } from './consumer-record.js';
 import { PartitionState } from './partition-state.js';
@@ -51,10 +51,8 @@ export interface Plan {
 }
 
 /** What the leader said of one partition. */
-export interface FetchAnswer {
+export interface FetchAnswer extends FetchedBytes {
   readonly error: MillraceError | undefined;
-  readonly bytes: Uint8Array;
-  readonly highWatermark: number;
 }
 
 export interface LocateAnswer {
@@ -164,7 +162,7 @@ export class FetchCore {
       if (!isCurrent(entry)) return;
       const { state } = entry;
       if (answer.error !== undefined) this.#judge(state, answer.error, nowMs);
-      else state.fetched(readChunk(answer.bytes, entry.fetchOffset, answer.highWatermark));
+      else state.fetched(readChunk(answer, entry.fetchOffset));
       this.#lineUp(state);
     });
   }

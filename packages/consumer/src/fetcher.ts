@@ -17,6 +17,7 @@ import { loadCompression, type Compression } from '@millrace/record';
 import { compressionsIn } from './chunk.js';
 import type { ConsumerSettings } from './consumer-options.js';
 import type { FetchCore, FetchPlan, LocatePlan } from './fetch-core.js';
+import { ReplyMemory } from './reply-memory.js';
 
 export interface FetcherOptions {
   readonly client: ClusterClient;
@@ -122,11 +123,13 @@ export class Fetcher {
     const { client, settings, core } = this.#options;
     const { clock } = client.environment;
     try {
-      const { body, payload } = await client.call({ node: plan.node }, fetchApi, this.#fetchRequest(plan), [], {
+      const reply = await client.call({ node: plan.node }, fetchApi, this.#fetchRequest(plan), [], {
         timeoutMs: settings.requestTimeoutMs + settings.maxWaitMs,
         signal: this.#closing.signal,
       });
+      const { body, payload } = reply;
       if (body.partitions.length !== plan.entries.length) throw wrongAnswer(plan.node, 'Fetch');
+      const memory = new ReplyMemory(() => reply.release());
       await this.#loadCodecs(payload);
       let position = 0;
       const answers = body.partitions.map((answer, index) => {
@@ -136,9 +139,11 @@ export class Fetcher {
           error: errorFromWire(answer, `Fetch from node ${plan.node}`) ?? this.#mismatch(plan, index, answer.partition),
           bytes,
           highWatermark: answer.highWatermark,
+          memory,
         };
       });
       core.fetched(plan, answers, clock.monotonicMs());
+      memory.letGo();
     } catch (error) {
       core.fetchFailed(plan, asMillraceError(error), clock.monotonicMs());
     }

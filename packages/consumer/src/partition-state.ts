@@ -155,9 +155,13 @@ export class PartitionState {
     return chunk;
   }
 
-  /** Gives back what is left of a chunk that was taken: all from the position on. */
+  /** Gives back what is left of a chunk that was taken: all from the position on. Fetched anew when it was released. */
   putBack(chunk: Chunk): void {
     if (this.#position >= chunk.nextOffset) return;
+    if (chunk.memory?.isReleased === true) {
+      this.seek({ offset: this.#position });
+      return;
+    }
     this.#chunks.unshift({ ...chunk, firstOffset: this.#position });
     this.#bufferedBytes += chunk.bytes.length;
   }

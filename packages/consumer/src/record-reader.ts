@@ -9,7 +9,7 @@
 import { MillraceError } from '@millrace/base';
 import { BatchView, RecordCursor } from '@millrace/record';
 import type { Chunk } from './chunk.js';
-import { FetchedRecord, type Deserializers } from './fetched-record.js';
+import { FetchedRecord, releasedBatch, type Deserializers, type RecordSource } from './fetched-record.js';
 import type { PartitionState } from './partition-state.js';
 
 export interface RecordReaderOptions<Key, Value> {
@@ -25,6 +25,8 @@ export class RecordReader<Key, Value> {
   readonly #view = new BatchView();
   readonly #firstOffset: number;
   #cursor: RecordCursor | undefined;
+  /** Of the cursor's batch. */
+  #source: RecordSource<Key, Value> | undefined;
   /** Where the next batch begins in the chunk. */
   #position = 0;
 
@@ -40,14 +42,16 @@ export class RecordReader<Key, Value> {
 
   /** The next record; undefined at the end of the chunk, and after a seek. */
   next(): FetchedRecord<Key, Value> | undefined {
-    const { state, deserializers } = this.#options;
+    const { state, chunk } = this.#options;
     if (state.generation !== this.#generation) return undefined;
+    if (chunk.memory?.isReleased === true) throw releasedBatch();
     try {
       for (;;) {
         const cursor = this.#cursor ?? this.#nextBatch();
         if (cursor === undefined) return undefined;
         while (cursor.next()) {
-          if (cursor.offset >= this.#firstOffset) return new FetchedRecord(state, cursor, deserializers);
+          if (cursor.offset >= this.#firstOffset)
+            return new FetchedRecord(this.#source as RecordSource<Key, Value>, cursor);
         }
         this.#cursor = undefined;
       }
@@ -58,13 +62,17 @@ export class RecordReader<Key, Value> {
   }
 
   #nextBatch(): RecordCursor | undefined {
-    const { bytes } = this.#options.chunk;
+    const { state, chunk, deserializers } = this.#options;
+    const { bytes, memory } = chunk;
+    const { topic, partition } = state;
     while (this.#position < bytes.length) {
       this.#view.at(bytes, this.#position);
       this.#position += this.#view.sizeBytes;
       if (this.#view.isControl) continue;
-      this.#cursor = RecordCursor.over(this.#view, this.#options);
-      return this.#cursor;
+      const cursor = RecordCursor.over(this.#view, this.#options);
+      this.#source = { topic, partition, bytes: cursor.bytes, memory, deserializers };
+      this.#cursor = cursor;
+      return cursor;
     }
     return undefined;
   }

@@ -5,7 +5,7 @@ import { batchAt, damaged, joined, moved } from './fetched.js';
 describe('a chunk', () => {
   test('holds whole batches and ends where the next fetch begins', () => {
     const bytes = joined(batchAt(10, 5), batchAt(15, 2));
-    expect(readChunk(bytes, 12, 100)).toMatchObject({
+    expect(readChunk({ bytes, highWatermark: 100 }, 12)).toMatchObject({
       firstOffset: 12,
       nextOffset: 17,
       highWatermark: 100,
@@ -14,12 +14,16 @@ describe('a chunk', () => {
   });
 
   test('is empty when nothing came', () => {
-    expect(readChunk(new Uint8Array(), 7, 7)).toMatchObject({ firstOffset: 7, nextOffset: 7, error: undefined });
+    expect(readChunk({ bytes: new Uint8Array(), highWatermark: 7 }, 7)).toMatchObject({
+      firstOffset: 7,
+      nextOffset: 7,
+      error: undefined,
+    });
   });
 
   test('ends before a batch with a wrong checksum, and says where to go on', () => {
     const bad = damaged(batchAt(15, 3), 70);
-    const chunk = readChunk(joined(batchAt(10, 5), bad, batchAt(18, 1)), 10, 20);
+    const chunk = readChunk({ bytes: joined(batchAt(10, 5), bad, batchAt(18, 1)), highWatermark: 20 }, 10);
     expect(chunk).toMatchObject({ nextOffset: 15, error: { code: 'CORRUPT_MESSAGE' }, resumeOffset: 18 });
     expect(chunk.bytes.length).toBe(batchAt(10, 5).length);
   });
@@ -30,7 +34,7 @@ describe('a chunk', () => {
     ['a batch that brings nothing new', moved(batchAt(10, 5), 10)],
     ['offsets beyond all bounds', moved(batchAt(15, 3), 2 ** 53 - 2)],
   ])('ends before %s, so that it is not fetched for ever', (_, bad) => {
-    expect(readChunk(joined(batchAt(10, 5), bad), 10, 20)).toMatchObject({
+    expect(readChunk({ bytes: joined(batchAt(10, 5), bad), highWatermark: 20 }, 10)).toMatchObject({
       nextOffset: 15,
       error: { code: 'CORRUPT_MESSAGE' },
     });

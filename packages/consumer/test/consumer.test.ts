@@ -194,6 +194,65 @@ describe('iteration', () => {
   });
 });
 
+describe('memory of batches', () => {
+  test('that were released is used again, and never that of records which are kept', async () => {
+    const topic = await topicWith(0);
+    const count = 4000;
+    const values = Array.from({ length: count }, (_, i) => `${i}-`.repeat(100));
+    await producer.sendBatch({ topic, records: values.map((value) => ({ value })) });
+    // So small that there are many replies, so large that each takes several reads of the socket.
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning', partitionFetchMaxBytes: 400_000 });
+    const kept: ConsumerRecord[] = [];
+    const keptValues: (Uint8Array | null)[] = [];
+    let received = 0;
+    for (let pass = 0; pass < 8; pass++) {
+      for await (const batch of consumer.batches(timeout())) {
+        const isKept = (received += 1) % 3 === 0;
+        for (const record of batch) {
+          expect(String(record.value)).toBe(values[record.offset]);
+          if (!isKept) continue;
+          kept.push(record);
+          keptValues.push(record.value);
+        }
+        if (!isKept) batch.release();
+        if (batch.nextOffset === count) break;
+      }
+      consumer.seek({ topic, partition: 0 }, 'beginning');
+    }
+    expect(kept.length).toBeGreaterThan(count);
+    expect(kept.every((record) => String(record.value) === values[record.offset])).toBe(true);
+    expect(keptValues.every((value, index) => String(value) === values[kept[index]?.offset ?? -1])).toBe(true);
+  });
+
+  test('that were released cannot be read: not the batch, not its records', async () => {
+    const topic = await topicWith(3);
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    for await (const batch of consumer.batches(timeout())) {
+      const [first] = batch;
+      batch.release();
+      batch.release();
+      const released = expect.objectContaining({ code: 'BATCH_RELEASED' }) as Error;
+      expect(() => [...batch]).toThrow(released);
+      expect(() => first?.value).toThrow(released);
+      break;
+    }
+    expect((await take(consumer, 0)).length).toBe(0);
+  });
+
+  test('that were released and not worked off is fetched anew', async () => {
+    const topic = await topicWith(5);
+    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const failing = consumer.run({
+      eachBatch: (batch) => {
+        batch.release();
+        throw new Error('the program failed');
+      },
+    });
+    await expect(failing).rejects.toThrow('the program failed');
+    expect((await take(consumer, 5)).map(({ value }) => String(value))).toEqual(['v0', 'v1', 'v2', 'v3', 'v4']);
+  });
+});
+
 describe('positions', () => {
   test('move with seek, back and forth, also while iterating', async () => {
     const topic = await topicWith(10);

@@ -1,13 +1,15 @@
+import { encodeBatch, type PlainRecord } from '@millrace/record';
 import { describe, expect, test } from 'vitest';
 import { readChunk } from '../src/chunk.js';
 import { PartitionError } from '../src/partition-error.js';
 import { PartitionState } from '../src/partition-state.js';
 import { RecordReader } from '../src/record-reader.js';
+import { ReplyMemory } from '../src/reply-memory.js';
 import { batchAt, damaged, joined } from './fetched.js';
 
-function readerOf(bytes: Uint8Array, fetchOffset: number, maxDecompressedBytes = 1 << 20) {
+function readerOf(bytes: Uint8Array, fetchOffset: number, maxDecompressedBytes = 1 << 20, memory?: ReplyMemory) {
   const state = new PartitionState('t', 3, { offset: fetchOffset });
-  const chunk = readChunk(bytes, fetchOffset, 100);
+  const chunk = readChunk({ bytes, highWatermark: 100, memory }, fetchOffset);
   state.fetched(chunk);
   state.take();
   const reader = new RecordReader({
@@ -24,8 +26,11 @@ function readerOf(bytes: Uint8Array, fetchOffset: number, maxDecompressedBytes =
     for (let record = reader.next(); record !== undefined; record = reader.next()) offsets.push(record.offset);
     return offsets;
   };
-  return { state, reader, rest };
+  return { state, chunk, reader, rest };
 }
+
+const asText = (bytes: Uint8Array | null | undefined): string | null | undefined =>
+  bytes && Buffer.from(bytes).toString();
 
 const control = { isControl: true, isTransactional: true, producerId: 1, producerEpoch: 0 };
 
@@ -41,6 +46,55 @@ describe('record reader', () => {
     expect(first).toMatchObject({ topic: 't', partition: 3, offset: 5, timestampMs: 1005, value: 'v5', headers: [] });
     expect(String(first?.key)).toBe('k5');
     expect(second?.value).toBe('v6');
+  });
+
+  test('gives nothing out of memory that was released, neither further records nor parts of earlier ones', () => {
+    const { reader, chunk } = readerOf(batchAt(5, 2), 5, 1 << 20, new ReplyMemory(() => undefined));
+    const record = reader.next();
+    expect(record?.value).toBe('v5');
+    chunk.memory?.release();
+    const released = expect.objectContaining({ code: 'BATCH_RELEASED' }) as Error;
+    expect(() => reader.next()).toThrow(released);
+    expect(() => record?.value).toThrow(released);
+    expect(() => record?.key).toThrow(released);
+    expect(() => record?.headers).toThrow(released);
+    expect(record?.offset).toBe(5);
+  });
+
+  test('reads keys, values and headers of any size and absence', () => {
+    const big = 'x'.repeat(70_000);
+    const records: PlainRecord[] = [
+      { key: null, value: null },
+      { key: '', value: '' },
+      { key: big, value: null, headers: [['h', big]] },
+      {
+        key: null,
+        value: big,
+        headers: [
+          ['a', null],
+          ['b', ''],
+        ],
+      },
+    ];
+    const { reader } = readerOf(encodeBatch(records), 0);
+    const parts = records.map(() => {
+      const record = reader.next();
+      const headers = record?.headers.map(([name, value]) => [name, asText(value)]);
+      return [asText(record?.key as Uint8Array | null), record?.value, headers];
+    });
+    expect(parts).toEqual([
+      [null, null, []],
+      ['', '', []],
+      [big, null, [['h', big]]],
+      [
+        null,
+        big,
+        [
+          ['a', null],
+          ['b', ''],
+        ],
+      ],
+    ]);
   });
 
   test('passes over control batches', () => {

@@ -20,6 +20,8 @@ export interface Frame extends FrameHeader {
   readonly payload: Uint8Array;
   /** The payload as memory of the caller's own: handed over when the reader had to collect the frame, else copied. */
   takePayload(): Uint8Array;
+  /** Gives back what `takePayload` handed over: another frame will overwrite it. Once; or never, and it is collected. */
+  giveBackPayload(): void;
 }
 
 export interface FrameReaderOptions {
@@ -155,7 +157,8 @@ export class FrameReader {
   #growSlab(neededBytes: number): Uint8Array {
     const old = this.#slab;
     if (old !== undefined && old.length >= neededBytes) return old;
-    const slab = this.#slabs.take(Math.min(this.#restBytes, neededBytes * 4));
+    // A slab that lies ready costs nothing more, however long the frame says it is.
+    const slab = this.#slabs.takeFree(this.#restBytes) ?? this.#slabs.take(Math.min(this.#restBytes, neededBytes * 4));
     if (old !== undefined) {
       slab.set(old.subarray(0, this.#restLength));
       this.#slabs.give(old);
@@ -170,7 +173,7 @@ export class FrameReader {
       start,
       bodyBytes: this.#bodyBytes,
       restBytes: this.#restBytes,
-      isSlab,
+      slabs: isSlab ? this.#slabs : undefined,
     });
     // Ready for the next frame before the callback, which may close the reader.
     this.#prefixLength = 0;
@@ -203,13 +206,21 @@ class ReceivedFrame implements Frame {
   readonly flags: number;
   readonly body: Uint8Array;
   readonly payload: Uint8Array;
-  readonly #isSlab: boolean;
+  readonly #memory: Uint8Array;
+  /** Where the memory came from; undefined when it is the chunk that arrived. */
+  readonly #slabs: SlabPool | undefined;
   isTaken = false;
+  #isGivenBack = false;
 
   constructor(
     prefix: Uint8Array,
     memory: Uint8Array,
-    rest: { readonly start: number; readonly bodyBytes: number; readonly restBytes: number; readonly isSlab: boolean },
+    rest: {
+      readonly start: number;
+      readonly bodyBytes: number;
+      readonly restBytes: number;
+      readonly slabs: SlabPool | undefined;
+    },
   ) {
     this.correlationId = readUint32(prefix, 4);
     this.apiKey = ((prefix[8] ?? 0) << 8) | (prefix[9] ?? 0);
@@ -217,13 +228,20 @@ class ReceivedFrame implements Frame {
     this.flags = prefix[11] ?? 0;
     this.body = memory.subarray(rest.start, rest.start + rest.bodyBytes);
     this.payload = memory.subarray(rest.start + rest.bodyBytes, rest.start + rest.restBytes);
-    this.#isSlab = rest.isSlab;
+    this.#memory = memory;
+    this.#slabs = rest.slabs;
   }
 
   takePayload(): Uint8Array {
-    if (!this.#isSlab) return Uint8Array.prototype.slice.call(this.payload);
+    if (this.#slabs === undefined) return Uint8Array.prototype.slice.call(this.payload);
     this.isTaken = true;
     return this.payload;
+  }
+
+  giveBackPayload(): void {
+    if (this.#slabs === undefined || !this.isTaken || this.#isGivenBack) return;
+    this.#isGivenBack = true;
+    this.#slabs.give(this.#memory);
   }
 }
 

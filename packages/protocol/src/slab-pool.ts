@@ -26,10 +26,13 @@ export class SlabPool {
 
   /** At least `bytes` long; holds whatever its last owner left in it. */
   take(bytes: number): Uint8Array {
-    const size = slabBytes(bytes);
-    const slab = this.#free.get(size)?.pop();
-    if (slab === undefined) return Buffer.allocUnsafeSlow(size);
-    this.#freeBytes -= size;
+    return this.takeFree(bytes) ?? Buffer.allocUnsafeSlow(slabBytes(bytes));
+  }
+
+  /** As `take`, when one of that size lies ready. */
+  takeFree(bytes: number): Uint8Array | undefined {
+    const slab = this.#free.get(slabBytes(bytes))?.pop();
+    if (slab !== undefined) this.#freeBytes -= slab.length;
     return slab;
   }
 

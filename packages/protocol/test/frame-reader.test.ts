@@ -131,6 +131,52 @@ test.each(['in one chunk', 'in two'])('a payload that was taken stays as it was 
   expect(slabs.freeBytes).toBeLessThan(20_000);
 });
 
+test('a payload that was taken and given back is overwritten by the next frame, and given back once', () => {
+  const slabs = new SlabPool();
+  const frames: Frame[] = [];
+  const payloads: Uint8Array[] = [];
+  const reader = new FrameReader({
+    maxFrameBytes: 1e6,
+    slabs,
+    onFrame: (frame) => {
+      frames.push(frame);
+      payloads.push(frame.takePayload());
+    },
+    onError: () => undefined,
+  });
+  const send = (fill: number): void => {
+    const header = { correlationId: fill, apiKey: 1, apiVersion: 0, flags: 0 };
+    const stream = Buffer.concat(encodeFrame(header, Buffer.of(1), [Buffer.alloc(200_000, fill)]));
+    reader.push(stream.subarray(0, 100_000));
+    reader.push(stream.subarray(100_000));
+  };
+  const contents = (): number[][] => payloads.map((payload) => [...new Set(payload)]);
+  send(1);
+  send(2);
+  expect(contents()).toEqual([[1], [2]]);
+  const freeBytes = slabs.freeBytes;
+  frames[0]?.giveBackPayload();
+  frames[0]?.giveBackPayload();
+  expect(slabs.freeBytes - freeBytes).toBe(payloads[0]?.buffer.byteLength);
+  send(3);
+  send(4);
+  expect(contents()).toEqual([[3], [2], [3], [4]]);
+});
+
+test('a payload that nobody took is not given back a second time', () => {
+  const slabs = new SlabPool();
+  let last: Frame | undefined;
+  const onFrame = (frame: Frame): void => void (last = frame);
+  const reader = new FrameReader({ maxFrameBytes: 1e6, slabs, onFrame, onError: () => undefined });
+  const header = { correlationId: 1, apiKey: 1, apiVersion: 0, flags: 0 };
+  const stream = Buffer.concat(encodeFrame(header, Buffer.of(1), [Buffer.alloc(200_000)]));
+  reader.push(stream.subarray(0, 100_000));
+  reader.push(stream.subarray(100_000));
+  const freeBytes = slabs.freeBytes;
+  last?.giveBackPayload();
+  expect(slabs.freeBytes).toBe(freeBytes);
+});
+
 test('slabs go back to the pool when nobody took them', () => {
   const slabs = new SlabPool();
   const reader = new FrameReader({ maxFrameBytes: 1e6, slabs, onFrame: () => undefined, onError: () => undefined });

@@ -9,6 +9,7 @@ export { type LogRecord } from './log-record.js';
 export { nextBatchSize } from './next-batch-size.js';
 export { patchBatch, type BatchPatch } from './patch-batch.js';
 export { RecordCursor, type RecordCursorOptions } from './record-cursor.js';
+export { readHeaders } from './read-headers.js';
 export { type ReadHeaders, type RecordHeaders } from './record-headers.js';
 export { recordsOf } from './records-of.js';
 export {

@@ -39,6 +39,8 @@ export class RecordCursor {
   #headersStart = 0;
   #recordEnd: number;
 
+  /** Position in `bytes` of what follows the offset: length and bytes of key and value, headers. */
+  fieldsStart = 0;
   /** Position of the key in `bytes`. */
   keyStart = 0;
   /** -1 when the key is null. */
@@ -105,6 +107,7 @@ export class RecordCursor {
     }
     this.#offsetDelta = offsetDelta;
 
+    this.fieldsStart = reader.position;
     this.keyLength = reader.readVarint();
     this.keyStart = reader.position;
     if (this.keyLength > 0) reader.position += this.keyLength;
@@ -118,6 +121,11 @@ export class RecordCursor {
     this.#recordEnd = end;
     this.#index++;
     return true;
+  }
+
+  /** Position in `bytes` of what follows the record. */
+  get recordEnd(): number {
+    return this.#recordEnd;
   }
 
   get offset(): number {

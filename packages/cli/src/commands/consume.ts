@@ -64,6 +64,7 @@ async function consume(topic: string, options: ConsumeOptions, stopped: AbortSig
     for await (const batch of consumer.batches({ signal: idle.signal })) {
       idle.touch();
       await output.write(batch);
+      batch.release();
       if (output.isFull) break;
     }
   } catch (error) {

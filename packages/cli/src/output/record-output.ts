@@ -30,6 +30,7 @@ export class RecordOutput {
     return this.records >= this.#recordsMax;
   }
 
+  /** Keeps nothing of the batch when it resolves. */
   async write(batch: ConsumerBatch): Promise<void> {
     for (const record of batch) {
       if (this.isFull) break;

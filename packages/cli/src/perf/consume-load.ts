@@ -1,6 +1,7 @@
 /**
  * `millrace perf consume`: how fast records are read from the beginning of a topic. Each record is visited and its value
- * looked at; latency is how long the reader waited for each batch.
+ * looked at, and each batch is released, as by a program that keeps nothing of it. Latency is how long the reader waited
+ * for each batch.
  */
 import { Consumer } from '@millrace/consumer';
 import { Latencies } from './latencies.js';
@@ -25,6 +26,7 @@ export async function consumeLoad(topic: string, options: LoadOptions, signal: A
         count.records += 1;
         count.bytes += record.value?.length ?? 0;
       }
+      batch.release();
       // Batches do not end where the warm-up does: what it took too much is not measured, but not waited for again.
       if (received >= options.warmupRecords + options.records) break;
       if (!isWarm && received >= options.warmupRecords) {
