@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import ts from 'typescript';
@@ -30,7 +30,7 @@ beforeAll(() => {
   program = mkdtempSync(join(tmpdir(), 'millrace-lock-program-'));
   writeFileSync(join(program, 'package.json'), '{ "type": "module" }');
   writeFileSync(join(program, 'child.js'), childProgram);
-  for (const file of ['node/file-lock', 'errors']) {
+  for (const file of ['node/file-lock', 'node/lock-holder', 'errors']) {
     const source = readFileSync(new URL(`../../src/${file}.ts`, import.meta.url), 'utf8');
     const target = join(program, `${file}.js`);
     mkdirSync(dirname(target), { recursive: true });
@@ -92,7 +92,7 @@ describe('the lock of a data directory', () => {
   test('of a dead process goes to exactly one of many that want it at once', async () => {
     const rivals = await Promise.all(Array.from({ length: 4 }, startChild));
     for (let round = 0; round < 10; round += 1) {
-      writeFileSync(path, `{ "pid": 4194304, "started": "gone", "host": "here", "round": ${round} }`);
+      writeFileSync(path, `{ "pid": 4194304, "started": "gone", "host": "${hostname()}", "round": ${round} }`);
       const answers = await Promise.all(rivals.map(askForLock));
       expect(answers.filter((answer) => answer === 'locked').length, answers.join('\n')).toBe(1);
       expect(readdirSync(directory)).toEqual(['.lock']);
@@ -101,8 +101,20 @@ describe('the lock of a data directory', () => {
   });
 
   test('is stale when the process id lives again in another process', () => {
-    writeFileSync(path, JSON.stringify({ pid: process.pid, started: 'another boot 1', host: 'here' }));
+    writeFileSync(path, JSON.stringify({ pid: process.pid, started: 'another boot 1', host: hostname() }));
     expect(lock()).toBe('locked');
+  });
+
+  test('of a holder that cannot be seen from here is refused, says what to do, and stays', () => {
+    const text = JSON.stringify({ pid: 7, started: 'another-boot 1', host: 'elsewhere', pidNamespace: 'pid:[1]' });
+    writeFileSync(path, text);
+    expect(lock()).toBe(
+      'The data directory is locked by process 7 on elsewhere, another container or machine, and from here nobody can ' +
+        'tell whether that node still runs. If it does, give this node a data directory of its own. If it is gone for ' +
+        `certain, delete ${path} and start again.`,
+    );
+    expect(readFileSync(path, 'utf8')).toBe(text);
+    expect(readdirSync(directory)).toEqual(['.lock']);
   });
 
   test.each(['', 'gar', '{"pid":', 'null', '[]', '{"pid":-1}', '{"pid":"1"}', '\0'.repeat(100)])(
