@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { runMillrace, temporaryDirectory } from './node-process.js';
+import { environment, runMillrace, temporaryDirectory } from './node-process.js';
 import { pause } from './pause.js';
 import { freePorts } from './rig/free-ports.js';
 
@@ -25,7 +25,10 @@ class StartedCluster {
   log = '';
 
   constructor(args: readonly string[]) {
-    this.child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(process.execPath, [program, ...args], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new Error('the output is piped');
     createInterface({ input: stdout }).on('line', (line) => this.events.push(JSON.parse(line) as Event));

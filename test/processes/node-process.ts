@@ -9,6 +9,11 @@ import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../../packages/cli/bin/millrace.js', import.meta.url));
 
+/** Variables that steer these tests are not settings of a node, which refuses what it does not know. */
+export const environment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')),
+);
+
 const readyWaitMs = 30_000;
 /** Long enough for a command to load and to wait for its node, also on a busy machine. */
 const commandStartMs = 2500;
@@ -40,7 +45,7 @@ export interface SpawnedNode extends Omit<NodeProcess, 'ready'> {
 /** `prefix` goes before the command, and must end by becoming it: the pid is the node's. */
 export function spawnNode(args: readonly string[], prefix: readonly string[] = []): SpawnedNode {
   const [command = '', ...rest] = [...prefix, process.execPath, program, 'server', ...args];
-  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, rest, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
   const ended = once(child, 'close') as Promise<[number | null]>;
@@ -98,7 +103,7 @@ export async function interruptMillrace(args: readonly string[], signal: NodeJS.
 }
 
 function spawnMillrace(args: readonly string[]) {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [program, ...args], { env: environment, stdio: ['pipe', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

@@ -40,7 +40,7 @@ export { backoffMs, type Backoff } from './backoff.js';
 export { BoundedQueue, type BoundedQueueLimits } from './bounded-queue.js';
 export { completion, type Completion } from './completion.js';
 export { sleep } from './sleep.js';
-export { settingsFromEnvironment, settingToEnvironmentName } from './settings/environment-names.js';
+export { settingKeyFromEnvironmentName, settingToEnvironmentName } from './settings/environment-names.js';
 export { describeAllowed, formatSetting, parseSetting, parseSettings } from './settings/parse-settings.js';
 export {
   defineSettings,

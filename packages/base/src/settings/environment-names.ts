@@ -1,5 +1,3 @@
-import type { SettingTable } from './setting.js';
-
 const prefix = 'MILLRACE_';
 
 /** `retention.ms` is `MILLRACE_RETENTION_MS`. */
@@ -7,15 +5,7 @@ export function settingToEnvironmentName(key: string): string {
   return prefix + key.toUpperCase().replaceAll(/[.-]/g, '_');
 }
 
-/** Picks the settings of a table out of environment variables, by key. Variables of other programs are left alone. */
-export function settingsFromEnvironment(
-  table: SettingTable,
-  variables: Readonly<Record<string, string | undefined>>,
-): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const key of Object.keys(table)) {
-    const text = variables[settingToEnvironmentName(key)];
-    if (text !== undefined) found[key] = text;
-  }
-  return found;
+/** What key a variable seems to mean, whether there is such a setting or not; undefined for a variable of other programs. */
+export function settingKeyFromEnvironmentName(name: string): string | undefined {
+  return name.startsWith(prefix) ? name.slice(prefix.length).toLowerCase().replaceAll('_', '.') : undefined;
 }

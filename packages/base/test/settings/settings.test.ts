@@ -6,7 +6,7 @@ import {
   formatSetting,
   parseSetting,
   parseSettings,
-  settingsFromEnvironment,
+  settingKeyFromEnvironmentName,
   settingsMarkdown,
   settingToEnvironmentName,
 } from '../../src/index.js';
@@ -106,10 +106,10 @@ describe('parsing a whole configuration', () => {
   });
 });
 
-test('settings are found in environment variables by their names', () => {
+test('a setting has an environment variable, and a variable means a key', () => {
   expect(settingToEnvironmentName('retention.ms')).toBe('MILLRACE_RETENTION_MS');
-  const variables = { MILLRACE_RETENTION_MS: '5', MILLRACE_OTHER: 'x', PATH: '/bin', MILLRACE_RACK: undefined };
-  expect(settingsFromEnvironment(table, variables)).toEqual({ 'retention.ms': '5' });
+  expect(settingKeyFromEnvironmentName('MILLRACE_RETENTION_MS')).toBe('retention.ms');
+  expect(settingKeyFromEnvironmentName('PATH')).toBeUndefined();
 });
 
 test('a default that its own definition refuses is our bug', () => {

@@ -10,8 +10,6 @@ import {
   MillraceError,
   parseAddress,
   parseSettings,
-  settingsFromEnvironment,
-  settingToEnvironmentName,
   type SettingValues,
 } from '@millrace/base';
 import { defaultBrokerSettings, type BrokerSettings } from '@millrace/broker';
@@ -19,6 +17,7 @@ import type { ControllerSettingValues, VoterAddress } from '@millrace/controller
 import { isTopicSetting, type NodeDefaults, type NodeRole } from '@millrace/controller/image';
 import { groupSettingsOf } from './group-settings.js';
 import { nodeSettingTable } from './node-settings.js';
+import { settingsFromEnvironment } from './settings-from-environment.js';
 import { settingsFromFile } from './settings-file.js';
 import { faultOf, settingFromAssignment, type SourcedSetting } from './settings-source.js';
 import { parseVoters, votersProblem } from './voters.js';
@@ -89,9 +88,7 @@ async function collect(sources: NodeConfigSources): Promise<SourcedSetting[]> {
     }
     settings.push(...(found ?? []));
   }
-  for (const [key, text] of Object.entries(settingsFromEnvironment(nodeSettingTable, variables ?? {}))) {
-    settings.push({ key, text, place: settingToEnvironmentName(key) });
-  }
+  settings.push(...settingsFromEnvironment(variables ?? {}));
   settings.push(...(assignments ?? []).map(settingFromAssignment));
   for (const [key, text] of Object.entries(overrides ?? {})) {
     settings.push({ key, text, place: overridesPlace ?? 'options' });

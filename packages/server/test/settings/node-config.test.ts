@@ -93,6 +93,25 @@ describe('faults', () => {
     ]);
   });
 
+  test('an unknown environment variable is named with the closest known key', async () => {
+    expect(await faultsOf({ variables: { MILLRACE_RETENTON_MS: '5', MILLRACE_ANYTHING_ELSE: 'x' } })).toEqual([
+      'MILLRACE_RETENTON_MS: Unknown setting "retenton.ms". Did you mean retention.ms?',
+      'MILLRACE_ANYTHING_ELSE: Unknown setting "anything.else". "millrace config reference" lists them all.',
+    ]);
+  });
+
+  test.each([
+    'PATH',
+    'MILLRACE_BOOTSTRAP',
+    'MILLRACE_SERVICE_HOST',
+    'MILLRACE_SERVICE_PORT_CLIENT',
+    'MILLRACE_PORT',
+    'MILLRACE_PORT_7400_TCP_ADDR',
+    'MILLRACE_HEADLESS_SERVICE_HOST',
+  ])('the environment variable %s, which others set or read, is no fault', async (name) => {
+    expect((await load({ variables: { [name]: 'tcp://10.0.0.1:7400' } })).nodeId).toBe(1);
+  });
+
   test('a bad value is named with its line, the value and what is allowed', async () => {
     const [fault] = await faultsOf({ yaml: 'listener:\n  client: 127.0.0.1:1\nretention:\n  ms: soon\n' });
     expect(fault).toMatch(/^millrace\.yaml:4: .*"soon".*retention\.ms.*whole number/);
