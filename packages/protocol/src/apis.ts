@@ -13,6 +13,10 @@ import { deleteTopicsApi } from './apis/20-delete-topics.js';
 import { deleteRecordsApi } from './apis/21-delete-records.js';
 import { initProducerIdApi } from './apis/22-init-producer-id.js';
 import { offsetForLeaderEpochApi } from './apis/23-offset-for-leader-epoch.js';
+import { addPartitionsToTxnApi } from './apis/24-add-partitions-to-txn.js';
+import { endTxnApi } from './apis/26-end-txn.js';
+import { writeTxnMarkersApi } from './apis/27-write-txn-markers.js';
+import { txnOffsetCommitApi } from './apis/28-txn-offset-commit.js';
 import { describeConfigsApi } from './apis/32-describe-configs.js';
 import { describeLogDirsApi } from './apis/35-describe-log-dirs.js';
 import { createPartitionsApi } from './apis/37-create-partitions.js';
@@ -24,8 +28,11 @@ import { listPartitionReassignmentsApi } from './apis/46-list-partition-reassign
 import { offsetDeleteApi } from './apis/47-offset-delete.js';
 import { alterPartitionApi } from './apis/56-alter-partition.js';
 import { describeClusterApi } from './apis/60-describe-cluster.js';
+import { describeProducersApi } from './apis/61-describe-producers.js';
 import { registerBrokerApi } from './apis/62-register-broker.js';
 import { brokerHeartbeatApi } from './apis/63-broker-heartbeat.js';
+import { describeTransactionsApi } from './apis/65-describe-transactions.js';
+import { listTransactionsApi } from './apis/66-list-transactions.js';
 import { allocateProducerIdsApi } from './apis/67-allocate-producer-ids.js';
 import { consumerGroupHeartbeatApi } from './apis/68-consumer-group-heartbeat.js';
 import { consumerGroupDescribeApi } from './apis/69-consumer-group-describe.js';
@@ -51,6 +58,10 @@ export const apis: ReadonlyMap<number, AnyApi> = new Map(
     deleteRecordsApi,
     initProducerIdApi,
     offsetForLeaderEpochApi,
+    addPartitionsToTxnApi,
+    endTxnApi,
+    writeTxnMarkersApi,
+    txnOffsetCommitApi,
     describeConfigsApi,
     describeLogDirsApi,
     createPartitionsApi,
@@ -62,8 +73,11 @@ export const apis: ReadonlyMap<number, AnyApi> = new Map(
     offsetDeleteApi,
     alterPartitionApi,
     describeClusterApi,
+    describeProducersApi,
     registerBrokerApi,
     brokerHeartbeatApi,
+    describeTransactionsApi,
+    listTransactionsApi,
     allocateProducerIdsApi,
     consumerGroupHeartbeatApi,
     consumerGroupDescribeApi,

@@ -75,6 +75,7 @@ export const errorTable: readonly ErrorDefinition[] = [
   define(49, 'INVALID_PRODUCER_ID_MAPPING', 'final', 'The producer id does not belong to this transactional id.'),
   define(50, 'INVALID_TRANSACTION_TIMEOUT', 'final', 'The transaction timeout is longer than the broker allows.'),
   define(51, 'CONCURRENT_TRANSACTIONS', 'retriable', 'The producer’s last transaction is still being finished.'),
+  define(52, 'TRANSACTION_COORDINATOR_FENCED', 'final', 'Another coordinator has taken over the transactional id.'),
   define(55, 'OPERATION_NOT_ATTEMPTED', 'final', 'Another part of the request failed, so this one was not tried.'),
   define(56, 'KAFKA_STORAGE_ERROR', 'retriable', 'The log of the partition cannot be read or written at this node.'),
   define(
@@ -109,6 +110,7 @@ export const errorTable: readonly ErrorDefinition[] = [
   define(102, 'BROKER_ID_NOT_REGISTERED', 'final', 'No broker of this node id is registered.'),
   define(103, 'INCONSISTENT_TOPIC_ID', 'retriable', 'The id belongs to another topic than the log on disk.'),
   define(104, 'INCONSISTENT_CLUSTER_ID', 'final', 'The peer belongs to another cluster.'),
+  define(105, 'TRANSACTIONAL_ID_NOT_FOUND', 'final', 'The coordinator knows no such transactional id.'),
   define(
     107,
     'INELIGIBLE_REPLICA',
@@ -126,6 +128,7 @@ export const errorTable: readonly ErrorDefinition[] = [
     'final',
     'A voter of this id has another directory: this one was emptied or swapped.',
   ),
+  define(120, 'TRANSACTION_ABORTABLE', 'final', 'The transaction can only be aborted; the next one may succeed.'),
   define(128, 'INVALID_REGULAR_EXPRESSION', 'final', 'The pattern of topic names cannot be used.'),
   define(1000, 'LOG_DISK_FULL', 'retriable', 'The disk is full: nothing was written; free space and it goes on.'),
   define(1001, 'BROKER_SHUTTING_DOWN', 'retriable', 'The broker is stopping and takes no new requests.'),

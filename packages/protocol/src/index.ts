@@ -35,6 +35,22 @@ export {
   type OffsetForLeaderEpochResponse,
 } from './apis/23-offset-for-leader-epoch.js';
 export {
+  addPartitionsToTxnApi,
+  type AddPartitionsToTxnRequest,
+  type AddPartitionsToTxnResponse,
+} from './apis/24-add-partitions-to-txn.js';
+export { endTxnApi, type EndTxnRequest, type EndTxnResponse } from './apis/26-end-txn.js';
+export {
+  writeTxnMarkersApi,
+  type WriteTxnMarkersRequest,
+  type WriteTxnMarkersResponse,
+} from './apis/27-write-txn-markers.js';
+export {
+  txnOffsetCommitApi,
+  type TxnOffsetCommitRequest,
+  type TxnOffsetCommitResponse,
+} from './apis/28-txn-offset-commit.js';
+export {
   describeConfigsApi,
   type DescribeConfigsRequest,
   type DescribeConfigsResponse,
@@ -78,6 +94,11 @@ export {
   type DescribeClusterResponse,
 } from './apis/60-describe-cluster.js';
 export {
+  describeProducersApi,
+  type DescribeProducersRequest,
+  type DescribeProducersResponse,
+} from './apis/61-describe-producers.js';
+export {
   registerBrokerApi,
   type RegisterBrokerRequest,
   type RegisterBrokerResponse,
@@ -87,6 +108,16 @@ export {
   type BrokerHeartbeatRequest,
   type BrokerHeartbeatResponse,
 } from './apis/63-broker-heartbeat.js';
+export {
+  describeTransactionsApi,
+  type DescribeTransactionsRequest,
+  type DescribeTransactionsResponse,
+} from './apis/65-describe-transactions.js';
+export {
+  listTransactionsApi,
+  type ListTransactionsRequest,
+  type ListTransactionsResponse,
+} from './apis/66-list-transactions.js';
 export {
   allocateProducerIdsApi,
   type AllocateProducerIdsRequest,

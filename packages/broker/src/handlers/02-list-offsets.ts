@@ -20,6 +20,7 @@ import { entryError } from './entry-error.js';
 
 type Entry = ListOffsetsRequest['partitions'][number];
 type Result = ListOffsetsResponse['partitions'][number];
+type Isolation = ListOffsetsRequest['isolation'];
 type Found = Pick<Result, 'offset' | 'timestamp' | 'leaderEpoch'>;
 
 const nothingFound: Found = { offset: -1, timestamp: -1, leaderEpoch: -1 };
@@ -27,17 +28,25 @@ const nothingFound: Found = { offset: -1, timestamp: -1, leaderEpoch: -1 };
 export function listOffsetsHandler(services: BrokerServices): AnyHandler {
   return handlerOf(listOffsetsApi, async (request) => {
     const partitions: Result[] = [];
-    for (const entry of request.partitions) partitions.push(await listOffset(services, entry));
+    for (const entry of request.partitions) {
+      partitions.push(await listOffset(services, entry, request.isolation));
+    }
     return { body: { partitions } };
   });
 }
 
-async function listOffset(services: BrokerServices, entry: Entry): Promise<Result> {
+async function listOffset(services: BrokerServices, entry: Entry, isolation: Isolation): Promise<Result> {
   const { topicId, partition: index } = entry;
   try {
     const partition = services.partitions.leader(topicId, index, entry.leaderEpoch);
     if (entry.timestamp === latestTimestamp) requireOffice(services, partition);
-    return { topicId, partition: index, error: 0, message: null, ...(await find(partition, entry.timestamp)) };
+    return {
+      topicId,
+      partition: index,
+      error: 0,
+      message: null,
+      ...(await find(partition, entry.timestamp, isolation)),
+    };
   } catch (error) {
     return { topicId, partition: index, ...entryError(services, listOffsetsApi, error), ...nothingFound };
   }
@@ -52,15 +61,16 @@ function requireOffice({ nodeId, mayBeReplaced }: BrokerServices, partition: Par
   );
 }
 
-async function find(partition: Partition, timestamp: number): Promise<Found> {
-  const { log, leaderEpoch } = partition;
+async function find(partition: Partition, timestamp: number, isolation: Isolation): Promise<Found> {
+  const { log, leaderEpoch, highWatermark } = partition;
+  const endOffset = isolation === 'read-committed' ? log.lastStableOffset(highWatermark) : highWatermark;
   if (timestamp !== earliestTimestamp) partition.requireKnownEnd();
-  if (timestamp === latestTimestamp) return { offset: partition.highWatermark, timestamp: -1, leaderEpoch };
+  if (timestamp === latestTimestamp) return { offset: endOffset, timestamp: -1, leaderEpoch };
   if (timestamp === earliestTimestamp) {
     // The epoch in which the first record was written is not asked of the log: -1 says unknown.
     return { offset: log.startOffset, timestamp: -1, leaderEpoch: -1 };
   }
   const found = await (timestamp === maxTimestamp ? log.largestTimestamp() : log.offsetForTimestamp(timestamp));
-  if (found === undefined || found.offset >= partition.highWatermark) return nothingFound;
+  if (found === undefined || found.offset >= endOffset) return nothingFound;
   return { offset: found.offset, timestamp: found.timestampMs, leaderEpoch: found.leaderEpoch };
 }

@@ -16,6 +16,15 @@ type Entry = FetchRequest['partitions'][number];
 type Result = FetchResponse['partitions'][number];
 
 const nothing = new Uint8Array(0);
+const noneAborted: Result['aborted'] = [];
+
+/** How far a partition may be read, as it was when its turn came. */
+interface Reach {
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+  /** One of the two, by the isolation that was asked for. */
+  readonly endOffset: number;
+}
 
 export class FetchReading {
   readonly results: Result[] = [];
@@ -24,6 +33,7 @@ export class FetchReading {
   readonly partitions: Partition[] = [];
   readonly #services: BrokerServices;
   readonly #maxBytes: number;
+  readonly #isCommittedOnly: boolean;
   readonly #releases: (() => void)[] = [];
   #bytes = 0;
   /** Sum over `partitions` before they were read. */
@@ -32,13 +42,14 @@ export class FetchReading {
   /** Something was there and did not fit. */
   #isFull = false;
 
-  private constructor(services: BrokerServices, maxBytes: number) {
+  private constructor(services: BrokerServices, { isolation }: FetchRequest, maxBytes: number) {
     this.#services = services;
     this.#maxBytes = maxBytes;
+    this.#isCommittedOnly = isolation === 'read-committed';
   }
 
   static async of(services: BrokerServices, request: FetchRequest, maxBytes: number): Promise<FetchReading> {
-    const reading = new FetchReading(services, maxBytes);
+    const reading = new FetchReading(services, request, maxBytes);
     for (const entry of request.partitions) {
       const fromDisk = reading.#read(entry);
       if (fromDisk !== undefined) await fromDisk;
@@ -73,25 +84,26 @@ export class FetchReading {
       partition.requireInRange(entry.fetchOffset);
       this.partitions.push(partition);
       this.#visibleBytesBefore += partition.visibleBytes;
-      const { log, highWatermark } = partition;
+      const { log } = partition;
+      const reach = this.#reachOf(partition);
       const leftBytes = this.#maxBytes - this.#bytes;
-      if (entry.fetchOffset >= highWatermark) {
-        this.#add(entry, partition, highWatermark, nothing);
+      if (entry.fetchOffset >= reach.endOffset) {
+        this.#add(entry, partition, reach, nothing);
         return undefined;
       }
       if (leftBytes <= 0 && this.#bytes > 0) {
         this.#isFull = true;
-        this.#add(entry, partition, highWatermark, nothing);
+        this.#add(entry, partition, reach, nothing);
         return undefined;
       }
       const wantedBytes = Math.min(entry.maxBytes, leftBytes);
-      const cached = log.readCached(entry.fetchOffset, wantedBytes, highWatermark);
+      const cached = log.readCached(entry.fetchOffset, wantedBytes, reach.endOffset);
       if (cached !== undefined) {
-        this.#take(entry, partition, highWatermark, cached);
+        this.#take(entry, partition, reach, cached);
         return undefined;
       }
-      return log.read(entry.fetchOffset, wantedBytes, highWatermark).then(
-        (read) => this.#take(entry, partition, highWatermark, read),
+      return log.read(entry.fetchOffset, wantedBytes, reach.endOffset).then(
+        (read) => this.#take(entry, partition, reach, read),
         (error: unknown) => this.#addError(entry, error),
       );
     } catch (error) {
@@ -100,19 +112,28 @@ export class FetchReading {
     }
   }
 
-  #take(entry: Entry, partition: Partition, highWatermark: number, read: ReadResult): void {
+  #reachOf({ log, highWatermark }: Partition): Reach {
+    const lastStableOffset = log.lastStableOffset(highWatermark);
+    return { highWatermark, lastStableOffset, endOffset: this.#isCommittedOnly ? lastStableOffset : highWatermark };
+  }
+
+  #take(entry: Entry, partition: Partition, reach: Reach, read: ReadResult): void {
     if (this.#bytes > 0 && this.#bytes + read.bytes.length > this.#maxBytes) {
       this.#isFull = true;
       read.release?.();
-      this.#add(entry, partition, highWatermark, nothing);
+      this.#add(entry, partition, reach, nothing);
       return;
     }
     if (read.release !== undefined) this.#releases.push(() => read.release?.());
-    if (endOffset(read.bytes, entry.fetchOffset) < highWatermark) this.#isFull = true;
-    this.#add(entry, partition, highWatermark, read.bytes);
+    const nextOffset = endOffset(read.bytes, entry.fetchOffset);
+    if (nextOffset < reach.endOffset) this.#isFull = true;
+    const aborted = this.#isCommittedOnly
+      ? partition.log.abortedTransactions(entry.fetchOffset, nextOffset)
+      : noneAborted;
+    this.#add(entry, partition, reach, read.bytes, aborted);
   }
 
-  #add(entry: Entry, partition: Partition, highWatermark: number, bytes: Uint8Array): void {
+  #add(entry: Entry, partition: Partition, reach: Reach, bytes: Uint8Array, aborted = noneAborted): void {
     if (bytes.length > 0) this.payload.push(bytes);
     this.#bytes += bytes.length;
     this.results.push({
@@ -120,9 +141,10 @@ export class FetchReading {
       partition: entry.partition,
       error: 0,
       message: null,
-      highWatermark,
-      lastStableOffset: highWatermark,
+      highWatermark: reach.highWatermark,
+      lastStableOffset: reach.lastStableOffset,
       logStartOffset: partition.log.startOffset,
+      aborted: aborted.map(({ producerId, firstOffset, lastOffset }) => ({ producerId, firstOffset, lastOffset })),
       bytes: bytes.length,
     });
   }
@@ -136,6 +158,7 @@ export class FetchReading {
       highWatermark: -1,
       lastStableOffset: -1,
       logStartOffset: -1,
+      aborted: noneAborted,
       bytes: 0,
     });
   }

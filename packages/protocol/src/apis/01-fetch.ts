@@ -48,6 +48,14 @@ const response = z.object({
       highWatermark: natural53OrNone('Offset after the last readable record; -1 on error.'),
       lastStableOffset: natural53OrNone('Offset after the last record of no open transaction; -1 on error.'),
       logStartOffset: natural53OrNone('First offset still in the log; -1 on error.'),
+      aborted: replyList(
+        z.object({
+          producerId: natural53('Producer of the transaction.'),
+          firstOffset: natural53('First record of the transaction in this partition.'),
+          lastOffset: natural53('Its marker.'),
+        }),
+        'Aborted transactions with records among these; only for read-committed, in the order of their markers.',
+      ),
       bytes: natural('Length of this entry’s batches in the payload.'),
     }),
     'In the order of the request.',
