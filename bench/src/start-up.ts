@@ -1,4 +1,9 @@
-/** How soon a new node serves, how soon the first record is acknowledged, and what an idle node weighs and burns. */
+/**
+ * How soon a new node serves, how soon the first record is acknowledged, and what an idle node weighs and burns.
+ *
+ * Both times begin with the start of the node's process. The client is loaded before; that it connects, finds its topic
+ * created and sends is in the second.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Producer } from 'millrace';
 import { startMillrace } from './millrace-node.js';
