@@ -289,7 +289,9 @@ export class SimulatedCluster {
           if (mark !== undefined) marks.hit(mark);
           if (message === raftRoleMessage) this.#noteRole(node, fields ?? {});
           this.onLine?.({ node: node.name, message, fields: fields ?? {} });
-          timeLine.add(node.name, `${level}: ${message} ${fieldsText(fields)}`, level === 'debug');
+          if (timeLine.isKept) {
+            timeLine.add(node.name, `${level}: ${message} ${fieldsText(fields)}`, level === 'debug');
+          }
           logger[level](message, fields);
         };
       return {

@@ -60,7 +60,7 @@ function parse(args: readonly string[]): Options {
     .option('--seeds <from..to>', 'run these seeds on all cores')
     .option('--minutes <n>', 'run seeds for so long on all cores', Number)
     .option('--from <n>', 'with --minutes: the first seed (by the clock when absent)', Number)
-    .option('--nodes-max <n>', 'largest cluster', Number, 1)
+    .option('--nodes-max <n>', 'largest cluster', Number, 5)
     .option('--jobs <n>', 'processes', Number, availableParallelism())
     .option('--until <ms>', 'show the time-line up to this virtual time', Number, Infinity)
     .option('--verbose', 'show reads and debug lines too', false)

@@ -31,7 +31,7 @@ export function drawFaults(config: PlanConfig, choice: Choice): Fault[] {
   if (choice.chance(0.2)) return [];
   const chosen = choice.some(kinds, choice.of([0.1, 0.25, 0.5]));
   if (choice.chance(0.5)) chosen.push(...choice.some(endings, 0.5));
-  const count = choice.magnitude(1, 24);
+  const count = choice.magnitude(1, 16);
   const faults: Fault[] = [];
   for (let index = 0; index < count; index += 1) {
     const drawn = drawFault(choice.of(chosen), choice);
@@ -49,8 +49,8 @@ function drawVictim(config: PlanConfig, choice: Choice): Victim {
 }
 
 function drawFault(kind: FaultKind, choice: Choice): Drawn {
-  const forMs = choice.magnitude(50, 6000);
-  const downMs = choice.magnitude(1, 4000);
+  const forMs = choice.magnitude(30, 3000);
+  const downMs = choice.magnitude(1, 2000);
   const peers = choice.of(['clients', 'nodes', 'all'] as const);
   switch (kind) {
     case 'crash':
@@ -86,7 +86,7 @@ function drawFault(kind: FaultKind, choice: Choice): Drawn {
         code: choice.of(['EIO', 'EIO', 'ENOSPC', 'EMFILE'] as const),
         times: choice.of([1, 1, 3]),
         after: choice.of([0, 0, 1, 10]),
-        restartAfterMs: choice.magnitude(100, 5000),
+        restartAfterMs: choice.magnitude(50, 2000),
       };
     case 'short-writes':
       return { kind, forMs, share: choice.of([0.01, 0.2, 0.9]) };

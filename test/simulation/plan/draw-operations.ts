@@ -9,7 +9,7 @@ export function drawOperations(config: PlanConfig, choice: Choice): Operation[] 
   const extras = (['restart-producer', 'restart-consumer', 'list-latest', 'grow-topic'] as const).filter(() =>
     choice.chance(0.5),
   );
-  const count = choice.magnitude(8, 80);
+  const count = choice.magnitude(6, 40);
   const operations: Operation[] = [];
   for (let index = 0; index < count; index += 1) {
     const atMs = choice.between(0, config.safetyMs);
@@ -28,7 +28,7 @@ function drawSend(config: PlanConfig, choice: Choice): Drawn {
     producer: choice.between(0, config.producers.length - 1),
     topic: topic.name,
     partition: choice.chance(0.8) ? choice.between(0, topic.partitions - 1) : undefined,
-    count: isBurst ? choice.magnitude(10, 80) : choice.between(1, 8),
+    count: isBurst ? choice.magnitude(8, 50) : choice.between(1, 8),
     sizeBytes: choice.of([0, 0, 20, 100, 900]),
     everyMs: choice.of([0, 0, 1, 10, 50]),
     call: choice.of(['send', 'send', 'enqueue', 'send-batch'] as const),

@@ -24,42 +24,48 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
   };
 }
 
+/** Most seeds are of the usual size; one node finds bugs of the log fastest, five make odd majorities. */
+const clusterSizes = [1, 1, 1, 3, 3, 3, 3, 3, 3, 5] as const;
+
 function drawConfig(choice: (name: string) => Choice, { nodesMax }: DrawOptions): PlanConfig {
   const cluster = choice('cluster');
-  const nodes = cluster.of([1, 2, 3, 3, 3, 4, 5].filter((count) => count <= nodesMax));
+  const nodes = cluster.of(clusterSizes.filter((count) => count <= nodesMax));
+  const link = cluster.of<DelayRange>([
+    { minMs: 0.05, maxMs: 0.3 },
+    { minMs: 0.1, maxMs: 5 },
+    { minMs: 10, maxMs: 40 },
+  ]);
   return {
     nodes,
-    safetyMs: cluster.magnitude(1500, 12_000),
-    link: cluster.of<DelayRange>([
-      { minMs: 0.05, maxMs: 0.3 },
-      { minMs: 0.1, maxMs: 5 },
-      { minMs: 10, maxMs: 40 },
-    ]),
+    safetyMs: cluster.magnitude(300, 4000),
+    link,
     disk: cluster.of<DelayRange>([
       { minMs: 0.02, maxMs: 0.1 },
       { minMs: 0.05, maxMs: 2 },
       { minMs: 1, maxMs: 20 },
     ]),
-    nodeSettings: drawNodeSettings(choice('node settings'), nodes),
+    nodeSettings: {
+      ...drawNodeSettings(choice('node settings')),
+      ...(nodes > 1 ? drawClusterSettings(choice('cluster settings'), link) : {}),
+    },
     topics: drawTopics(choice('topics'), nodes),
     producers: drawMany(choice('producers'), 3, drawProducer),
-    consumers: drawMany(choice('consumers'), 2, drawConsumer),
-    auditMs: cluster.of([0, 25, 200, 1000]),
+    consumers: drawMany(choice('consumers'), 2, (each) => drawConsumer(each, link)),
+    auditMs: cluster.of([0, 50, 200, 1000]),
     ending: cluster.of<Ending>(['graceful', 'power-cut', 'lost', 'derived-files-gone']),
   };
 }
 
 /** Settings that make rare things common; each is at its default in half of the runs. */
-function drawNodeSettings(choice: Choice, nodes: number): Record<string, string> {
+function drawNodeSettings(choice: Choice): Record<string, string> {
   const candidates: Record<string, readonly number[]> = {
     'segment.bytes': [300, 1000, 4096, 16_384, 65_536],
     'index.interval.bytes': [0, 64, 512],
     'segment.ms': [50, 1000],
     'log.housekeeping.interval.ms': [20, 100, 1000],
     'log.max.open.files': [16, 20, 64],
-    // Between nodes, messages of the quorum share a connection with fetches that wait.
-    'connection.max.requests': nodes === 1 ? [1, 2, 8] : [16, 64],
-    'connections.max.idle.ms': [10_000, 30_000],
+    'connection.max.requests': [1, 2, 8],
+    'connections.max.idle.ms': [1000, 3000, 10_000],
     'connection.handshake.timeout.ms': [200, 1000],
     'request.max.wait.ms': [100, 1000],
     'fetch.max.bytes': [1024, 16_384],
@@ -76,17 +82,38 @@ function drawNodeSettings(choice: Choice, nodes: number): Record<string, string>
   return settings;
 }
 
+/** Times near each other, and short enough for nodes to be missed and leaders to change many times in a run. */
+function drawClusterSettings(choice: Choice, link: DelayRange): Record<string, string> {
+  const electionMs = choice.of(link.maxMs < 20 ? [150, 300, 1000] : [500, 1000]);
+  const sessionMs = choice.of([400, 1000, 1000, 9000]);
+  const settings: Record<string, number> = {
+    'controller.quorum.election.timeout.ms': electionMs,
+    'controller.quorum.heartbeat.interval.ms': Math.floor(electionMs / 5),
+    'broker.session.timeout.ms': sessionMs,
+    'broker.heartbeat.interval.ms': Math.min(Math.floor(sessionMs / 5), 500),
+    'replica.lag.time.max.ms': choice.of([300, 1000, 1000, 30_000]),
+    'controlled.shutdown.timeout.ms': choice.of([0, 300, 10_000]),
+  };
+  if (choice.chance(0.5)) settings['replica.fetch.wait.max.ms'] = choice.of([20, 100]);
+  if (choice.chance(0.3)) settings['replica.fetch.max.bytes'] = choice.of([1024, 4096]);
+  if (choice.chance(0.3)) settings['replica.fetch.response.max.bytes'] = choice.of([1024, 4096]);
+  if (choice.chance(0.3)) settings['leader.imbalance.check.interval.seconds'] = choice.of([1, 3]);
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)]));
+}
+
 function drawTopics(choice: Choice, nodes: number): TopicPlan[] {
   const topics: TopicPlan[] = [];
   for (const role of ['steady', ...choice.some(['steady', 'trimmed', 'churned'] as const, 0.4)] as const) {
     const configs: Record<string, string> = {};
     if (choice.chance(0.15)) configs['durability'] = 'replicated';
     if (choice.chance(0.2)) configs['message.timestamp.type'] = 'LogAppendTime';
+    const replicationFactor = choice.of([1, 2, 3, 3, 3, 5].filter((count) => count <= nodes));
+    if (choice.chance(0.2)) configs['min.insync.replicas'] = String(choice.between(1, replicationFactor));
     topics.push({
       name: `${role}-${topics.length}`,
       role,
       partitions: choice.of([1, 1, 2, 4]),
-      replicationFactor: choice.between(1, Math.min(nodes, 3)),
+      replicationFactor,
       configs,
     });
   }
@@ -114,10 +141,12 @@ function drawProducer(choice: Choice): ProducerPlan {
   };
 }
 
-function drawConsumer(choice: Choice): ConsumerPlan {
+function drawConsumer(choice: Choice, link: DelayRange): ConsumerPlan {
+  // One that asks again at once is thousands of equal events where the network is fast.
+  const isPolling = link.minMs >= 1 && choice.chance(0.3);
   return {
-    maxWaitMs: choice.of([0, 50, 500]),
-    minBytes: choice.of([0, 1, 1, 1000]),
+    maxWaitMs: isPolling ? 0 : choice.of([20, 100, 500]),
+    minBytes: isPolling ? 0 : choice.of([1, 1, 1000]),
     fetchMaxBytes: choice.of([1, 1024, 1_048_576]),
     partitionFetchMaxBytes: choice.of([1, 1024, 1_048_576]),
     prefetchBytes: choice.of([1024, 1_048_576]),

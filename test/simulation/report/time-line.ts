@@ -10,17 +10,17 @@ export interface TimeLineEntry {
 
 export class TimeLine {
   readonly entries: TimeLineEntry[] = [];
+  readonly isKept: boolean;
   readonly #nowMs: () => number;
-  readonly #isKept: boolean;
 
   /** With `isKept` false nothing is kept: runs that nobody will look at are faster. */
   constructor(nowMs: () => number, isKept: boolean) {
     this.#nowMs = nowMs;
-    this.#isKept = isKept;
+    this.isKept = isKept;
   }
 
   add(who: string, text: string, isDetail = false): void {
-    if (this.#isKept) this.entries.push({ timeMs: this.#nowMs(), who, text, isDetail });
+    if (this.isKept) this.entries.push({ timeMs: this.#nowMs(), who, text, isDetail });
   }
 }
 

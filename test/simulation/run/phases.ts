@@ -42,8 +42,12 @@ export interface PhasesOptions {
 const warmUpMs = 200;
 /** How long healing may take, in virtual time. */
 const convergeMs = 60_000;
-/** What clients sent just before their end has arrived by then, even over a link that was slow. */
-const quietMs = 10_000;
+/** What clients sent just before their end has arrived by then. */
+const quietMs = 1000;
+/** The same when links were slow: a full window of the slowest takes so long. */
+const slowQuietMs = 10_000;
+/** How often conditions are looked at: after every event would cost more than the events. */
+const lookMs = 20;
 const pollMs = 200;
 const drainMs = 300_000;
 /** By then faults that were planned have passed and sockets are gone; what still comes later was forgotten. */
@@ -129,7 +133,7 @@ export class Phases {
 
     this.#phase('drain');
     await this.#closeClients();
-    await this.#options.simulation.runFor(quietMs);
+    await this.#options.simulation.runFor(this.#quietMs());
     const admin = new AdministeringClient(this.#workload);
     await this.#complete(drainAll(this.#workload, admin, 'before the end'), drainMs);
     await this.#complete(admin.close(), convergeMs);
@@ -297,6 +301,10 @@ export class Phases {
     return this.#cluster.problems().length === 0;
   }
 
+  #quietMs(): number {
+    return this.#options.plan.faults.some(({ kind }) => kind === 'slow-link') ? slowQuietMs : quietMs;
+  }
+
   async #closeClients(): Promise<void> {
     const clients = [...this.#producers, ...this.#consumers, this.#probe];
     await this.#complete(Promise.all(clients.map((client) => client.close())), convergeMs);
@@ -365,14 +373,14 @@ export class Phases {
 
   async #until(what: string, predicate: () => boolean, timeoutMs = convergeMs): Promise<void> {
     const { simulation } = this.#options;
-    try {
-      await simulation.runUntil(predicate, timeoutMs);
-    } catch (error) {
-      if (!(error instanceof MillraceError) || error.code !== 'SIMULATION_STUCK') throw error;
-      const problems = this.#cluster.problems().join('; ');
-      const detail = problems === '' ? '' : ` (${problems})`;
-      const text = `Within ${timeoutMs} ms it did not come about that ${what}${detail}.`;
-      throw new MillraceError('NOT_CONVERGED', text, { cause: error });
+    const untilMs = simulation.nowMs + timeoutMs;
+    while (!predicate()) {
+      if (simulation.nowMs >= untilMs) {
+        const problems = this.#cluster.problems().join('; ');
+        const detail = problems === '' ? '' : ` (${problems})`;
+        throw new MillraceError('NOT_CONVERGED', `Within ${timeoutMs} ms it did not come about that ${what}${detail}.`);
+      }
+      await simulation.runFor(lookMs);
     }
   }
 

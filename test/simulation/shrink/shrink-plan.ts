@@ -71,7 +71,8 @@ function configSteps({ config, operations }: Plan): Step[] {
     change({ auditMs: 0 }),
     change({ link: { minMs: 0.1, maxMs: 0.1 } }),
     change({ disk: { minMs: 0.1, maxMs: 0.1 } }),
-    (plan) => (plan.config.nodes > 1 ? change({ nodes: plan.config.nodes - 1 })(plan) : undefined),
+    (plan) => withNodes(plan, 1),
+    (plan) => withNodes(plan, plan.config.nodes - 2),
     (plan) =>
       plan.config.consumers.length > 0 ? change({ consumers: plan.config.consumers.slice(1) })(plan) : undefined,
     (plan) => withoutLastProducer(plan),
@@ -83,6 +84,7 @@ function configSteps({ config, operations }: Plan): Step[] {
     steps.push((plan) => withoutTopic(plan, topic.name));
     for (const key of Object.keys(topic.configs)) steps.push((plan) => withoutTopicConfig(plan, topic.name, key));
     steps.push((plan) => withOnePartition(plan, topic.name));
+    steps.push((plan) => withOneReplica(plan, topic.name));
   }
   for (const operation of operations) {
     if (operation.kind !== 'send') continue;
@@ -91,6 +93,23 @@ function configSteps({ config, operations }: Plan): Step[] {
     }
   }
   return steps;
+}
+
+/** Topics have no more replicas than there are nodes. */
+function withNodes(plan: Plan, nodes: number): Plan | undefined {
+  if (nodes < 1 || nodes >= plan.config.nodes) return undefined;
+  const topics = plan.config.topics.map((topic) => {
+    const minInSync = topic.configs['min.insync.replicas'];
+    return {
+      ...topic,
+      replicationFactor: Math.min(topic.replicationFactor, nodes),
+      configs:
+        minInSync === undefined
+          ? topic.configs
+          : { ...topic.configs, 'min.insync.replicas': String(Math.min(Number(minInSync), nodes)) },
+    };
+  });
+  return { ...plan, config: { ...plan.config, nodes, topics } };
 }
 
 function withoutLastProducer(plan: Plan): Plan | undefined {
@@ -109,6 +128,15 @@ function withoutTopic(plan: Plan, name: string): Plan | undefined {
 function withoutTopicConfig(plan: Plan, name: string, key: string): Plan {
   const topics = plan.config.topics.map((topic) =>
     topic.name === name ? { ...topic, configs: without(topic.configs, key) } : topic,
+  );
+  return { ...plan, config: { ...plan.config, topics } };
+}
+
+function withOneReplica(plan: Plan, name: string): Plan {
+  const topics = plan.config.topics.map((topic) =>
+    topic.name === name
+      ? { ...topic, replicationFactor: 1, configs: without(topic.configs, 'min.insync.replicas') }
+      : topic,
   );
   return { ...plan, config: { ...plan.config, topics } };
 }

@@ -5,6 +5,12 @@ import type { TopicPlan } from '../plan/plan.js';
 import type { Deletion, TopicEnd } from './history.js';
 import { recordCall, type Workload } from './workload.js';
 
+interface OffsetQuestion {
+  readonly topic: string;
+  readonly partition: number;
+  readonly at: 'earliest' | 'latest' | { readonly timestampMs: number };
+}
+
 const timeoutMs = 5000;
 
 export class AdministeringClient {
@@ -113,9 +119,9 @@ export class AdministeringClient {
       );
   }
 
-  async offset(topic: string, partition: number, at: 'earliest' | 'latest' | { timestampMs: number }): Promise<number> {
-    const [answer] = await this.#admin.listOffsets([{ topic, partition, at }], { timeoutMs: 30_000 });
-    return answer?.offset ?? -1;
+  async offsets(queries: readonly OffsetQuestion[]): Promise<number[]> {
+    const answers = await this.#admin.listOffsets(queries, { timeoutMs: 30_000 });
+    return answers.map(({ offset }) => offset);
   }
 
   close(): Promise<void> {

@@ -1,84 +1,85 @@
-/** Reads whole partitions with fresh consumers while nothing else happens, and asks for offsets by time. */
+/** Reads every partition with a fresh consumer while nothing else happens, and asks for offsets by time. */
 import { Consumer } from '@millrace/consumer';
 import { textOf } from '../cluster/scan-log.js';
 import type { AdministeringClient } from './administering-client.js';
-import { partitionLabel, type DrainedRecord } from './history.js';
+import { partitionLabel, type Drain, type DrainedRecord } from './history.js';
 import type { Workload } from './workload.js';
 
 const lookupsPerPartition = 6;
 
+interface Draining extends Drain {
+  readonly records: DrainedRecord[];
+}
+
 export async function drainAll(workload: Workload, admin: AdministeringClient, label: string): Promise<void> {
   const counts = await admin.partitionCounts();
-  for (const { name } of workload.plan.config.topics) {
-    for (let partition = 0; partition < (counts.get(name) ?? 0); partition += 1) {
-      await drainPartition(workload, admin, { label, topic: name, partition });
-    }
+  const places = workload.plan.config.topics.flatMap(({ name: topic }) =>
+    Array.from({ length: counts.get(topic) ?? 0 }, (_, partition) => ({ topic, partition })),
+  );
+  const startOffsets = await admin.offsets(places.map((place) => ({ ...place, at: 'earliest' as const })));
+  const endOffsets = await admin.offsets(places.map((place) => ({ ...place, at: 'latest' as const })));
+  const drains = places.map((place, index): Draining => ({
+    ...place,
+    label,
+    startOffset: startOffsets[index] ?? -1,
+    endOffset: endOffsets[index] ?? -1,
+    records: [],
+  }));
+  await readAll(workload, label, drains);
+  for (const drain of drains) {
+    const { startOffset, endOffset, records } = drain;
+    workload.history.drains.push(drain);
+    const text = `${partitionLabel(drain)} holds ${records.length} records, ${startOffset} to ${endOffset}`;
+    workload.timeLine.add('drain', text);
   }
+  await lookUpTimes(workload, admin, drains);
 }
 
-async function drainPartition(
-  workload: Workload,
-  admin: AdministeringClient,
-  where: { readonly label: string; readonly topic: string; readonly partition: number },
-): Promise<void> {
-  const { history, timeLine } = workload;
-  const { topic, partition } = where;
-  const startOffset = await admin.offset(topic, partition, 'earliest');
-  const endOffset = await admin.offset(topic, partition, 'latest');
-  const records = startOffset < endOffset ? await readAll(workload, where, endOffset) : [];
-  history.drains.push({ ...where, startOffset, endOffset, records });
-  timeLine.add('drain', `${partitionLabel(where)} holds ${records.length} records, ${startOffset} to ${endOffset}`);
-  await lookUpTimes(workload, admin, { ...where, records });
-}
-
-async function readAll(
-  workload: Workload,
-  where: { readonly label: string; readonly topic: string; readonly partition: number },
-  endOffset: number,
-): Promise<DrainedRecord[]> {
-  const { topic, partition } = where;
-  const records: DrainedRecord[] = [];
+async function readAll(workload: Workload, label: string, drains: readonly Draining[]): Promise<void> {
+  const left = new Map(
+    drains.filter(({ startOffset, endOffset }) => startOffset < endOffset).map((each) => [partitionLabel(each), each]),
+  );
+  if (left.size === 0) return;
   const consumer = new Consumer({
     bootstrap: workload.bootstrap,
-    clientId: `drain of ${where.label}`,
-    assignments: [where],
+    clientId: `drain ${label}`,
+    assignments: [...left.values()].map(({ topic, partition }) => ({ topic, partition })),
     from: 'beginning',
     isolation: 'read-uncommitted',
     retryBackoffMaxMs: 200,
     environment: workload.simulation.environment('drain'),
   });
   try {
-    for await (const { offset, value, timestampMs } of consumer) {
-      records.push({ offset, value: textOf(value), timestampMs });
-      if ((consumer.position({ topic, partition }) ?? 0) >= endOffset) break;
+    for await (const { topic, partition, offset, value, timestampMs } of consumer) {
+      const drain = left.get(partitionLabel({ topic, partition }));
+      // Beyond the end that was told: the other partitions are still being read.
+      if (drain === undefined) continue;
+      drain.records.push({ offset, value: textOf(value), timestampMs });
+      if ((consumer.position({ topic, partition }) ?? 0) >= drain.endOffset) left.delete(partitionLabel(drain));
+      if (left.size === 0) break;
     }
   } finally {
     await consumer.close();
   }
-  return records;
 }
 
 /** Times of some records, and just before and after them. */
-async function lookUpTimes(
-  workload: Workload,
-  admin: AdministeringClient,
-  from: {
-    readonly label: string;
-    readonly topic: string;
-    readonly partition: number;
-    readonly records: readonly DrainedRecord[];
-  },
-): Promise<void> {
-  const { label, topic, partition, records } = from;
-  const step = Math.max(1, Math.floor((3 * records.length) / lookupsPerPartition));
-  const times = new Set<number>();
-  for (let index = 0; index < records.length; index += step) {
-    const timestampMs = records[index]?.timestampMs ?? 0;
-    for (const time of [timestampMs - 1, timestampMs, timestampMs + 1]) times.add(Math.max(0, time));
-  }
-  for (const timestampMs of times) {
-    const offset = await admin.offset(topic, partition, { timestampMs });
-    workload.history.lookups.push({ label, topic, partition, timestampMs, offset });
+async function lookUpTimes(workload: Workload, admin: AdministeringClient, drains: readonly Drain[]): Promise<void> {
+  const lookups = drains.flatMap(({ label, topic, partition, records }) => {
+    const step = Math.max(1, Math.floor((3 * records.length) / lookupsPerPartition));
+    const times = new Set<number>();
+    for (let index = 0; index < records.length; index += step) {
+      const timestampMs = records[index]?.timestampMs ?? 0;
+      for (const time of [timestampMs - 1, timestampMs, timestampMs + 1]) times.add(Math.max(0, time));
+    }
+    return [...times].map((timestampMs) => ({ label, topic, partition, timestampMs }));
+  });
+  if (lookups.length === 0) return;
+  const offsets = await admin.offsets(
+    lookups.map(({ topic, partition, timestampMs }) => ({ topic, partition, at: { timestampMs } })),
+  );
+  for (const [index, lookup] of lookups.entries()) {
+    workload.history.lookups.push({ ...lookup, offset: offsets[index] ?? -1 });
     workload.marks.hit('time-looked-up');
   }
 }

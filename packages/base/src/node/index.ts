@@ -1,3 +1,4 @@
+export { afterMicrotasks } from './after-microtasks.js';
 export { nodeEnvironment, type NodeEnvironmentOptions } from './node-environment.js';
 export { NodeClock } from './node-clock.js';
 export { NodeFileSystem } from './node-file-system.js';

@@ -3,11 +3,12 @@
  *
  *     write -> #queue --(window)--> #segments (on the link) --(arrival)--> receiver's onData
  *                 ^                                                              |
- *                 +------------------ acknowledgement frees the window <---------+
+ *                 +------- #acknowledgements (on the link back) free the window <+
  *
  * - Segments have random sizes, so frames are cut anywhere; they arrive in order.
  * - A receiver that pauses keeps its segments here: the window fills, then the sender's queue: back pressure.
  * - Over a cut link nothing arrives and no acknowledgement returns; `heal` sets both going again.
+ * - Acknowledgements are looked at when something is to be sent; only one that the sender waits for is an event.
  */
 import type { RandomStream } from '@millrace/base';
 import type { Scheduler } from '../simulation/scheduler.js';
@@ -25,6 +26,11 @@ export interface FlowOptions {
 /** A stretch of bytes, or the end of the stream. */
 type Segment = Uint8Array | 'end';
 
+interface Acknowledgement {
+  readonly timeUs: number;
+  readonly bytes: number;
+}
+
 const windowBytes = 64 * 1024;
 
 export class Flow {
@@ -39,8 +45,10 @@ export class Flow {
   /** What travelled met a cut link or a machine without power: it is to be sent again. */
   #isStalled = false;
   #lastArrivalUs = 0;
+  /** Given to the receiver, while the link back was cut. */
   #unacknowledgedBytes = 0;
-  #isAcknowledging = false;
+  #acknowledgements: Acknowledgement[] = [];
+  #isAwaitingRoom = false;
   #isEnding = false;
   #isEndSent = false;
 
@@ -90,12 +98,14 @@ export class Flow {
 
   /** Puts on the link what the window allows. */
   send(): void {
+    if (this.#queuedBytes > 0) this.#takeAcknowledgements();
     while (this.#queuedBytes > 0 && this.#outstandingBytes < windowBytes) {
       const room = windowBytes - this.#outstandingBytes;
       const segment = this.#takeQueued(Math.min(this.#queuedBytes, room, this.#segmentBytes()));
       this.#outstandingBytes += segment.length;
       this.#transmit(segment);
     }
+    if (this.#queuedBytes > 0) this.#awaitRoom();
     if (this.#isEnding && !this.#isEndSent && this.#queuedBytes === 0) {
       this.#isEndSent = true;
       this.#transmit('end');
@@ -170,16 +180,36 @@ export class Flow {
 
   #acknowledge(): void {
     const { scheduler, links, sender, receiver } = this.#options;
-    if (this.#unacknowledgedBytes === 0 || this.#isAcknowledging || links.isCut(receiver.node, sender.node)) return;
-    this.#isAcknowledging = true;
+    if (this.#unacknowledgedBytes === 0 || links.isCut(receiver.node, sender.node)) return;
+    const { nowUs } = scheduler;
+    const delayUs = links.delayUs(receiver.node, sender.node, { nowUs, sizeBytes: 0 });
+    this.#acknowledgements.push({ timeUs: nowUs + delayUs, bytes: this.#unacknowledgedBytes });
+    this.#unacknowledgedBytes = 0;
+    if (this.#queuedBytes > 0) this.#awaitRoom();
+  }
+
+  #takeAcknowledgements(): void {
+    const { nowUs } = this.#options.scheduler;
+    const later: Acknowledgement[] = [];
+    for (const acknowledgement of this.#acknowledgements) {
+      if (acknowledgement.timeUs > nowUs) later.push(acknowledgement);
+      else this.#outstandingBytes -= acknowledgement.bytes;
+    }
+    this.#acknowledgements = later;
+  }
+
+  /** The window is full: the next acknowledgement lets more of the queue go. */
+  #awaitRoom(): void {
+    if (this.#isAwaitingRoom || this.#acknowledgements.length === 0) return;
+    this.#isAwaitingRoom = true;
+    const { scheduler, sender } = this.#options;
+    const nextUs = this.#acknowledgements.reduce((first, { timeUs }) => Math.min(first, timeUs), Infinity);
     scheduler.schedule({
       owner: sender.incarnation,
-      delayUs: links.delayUs(receiver.node, sender.node, { nowUs: scheduler.nowUs, sizeBytes: 0 }),
+      delayUs: nextUs - scheduler.nowUs,
       kind: 'acknowledge',
       run: () => {
-        this.#isAcknowledging = false;
-        this.#outstandingBytes -= this.#unacknowledgedBytes;
-        this.#unacknowledgedBytes = 0;
+        this.#isAwaitingRoom = false;
         sender.flush();
       },
     });

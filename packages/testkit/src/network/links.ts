@@ -14,6 +14,7 @@ export interface LinkOptions {
 }
 
 export interface Link extends LinkOptions {
+  readonly random: RandomStream;
   isCut: boolean;
   /** When the link has sent all it was given so far. */
   freeAtUs: number;
@@ -22,7 +23,8 @@ export interface Link extends LinkOptions {
 const loopback: LinkOptions = { delayMinMs: 0.01, delayMaxMs: 0.05 };
 
 export class Links {
-  readonly #links = new Map<string, Link>();
+  /** By sender, then by receiver. */
+  readonly #links = new Map<string, Map<string, Link>>();
   readonly #random: (name: string) => RandomStream;
   readonly #usual: LinkOptions;
 
@@ -32,18 +34,12 @@ export class Links {
   }
 
   get(from: string, to: string): Link {
-    const key = keyOf(from, to);
-    let link = this.#links.get(key);
-    if (link === undefined) {
-      link = { ...(from === to ? loopback : this.#usual), isCut: false, freeAtUs: 0 };
-      this.#links.set(key, link);
-    }
-    return link;
+    return this.#links.get(from)?.get(to) ?? this.#add(from, to);
   }
 
   configure(from: string, to: string, options: LinkOptions): void {
-    const { isCut, freeAtUs } = this.get(from, to);
-    this.#links.set(keyOf(from, to), { ...options, isCut, freeAtUs });
+    const { random, isCut, freeAtUs } = this.get(from, to);
+    this.#links.get(from)?.set(to, { ...options, random, isCut, freeAtUs });
   }
 
   isCut(from: string, to: string): boolean {
@@ -51,7 +47,7 @@ export class Links {
   }
 
   healAll(): void {
-    for (const link of this.#links.values()) link.isCut = false;
+    for (const links of this.#links.values()) for (const link of links.values()) link.isCut = false;
   }
 
   /** How long this many bytes, sent now, take to arrive. */
@@ -59,13 +55,18 @@ export class Links {
     const link = this.get(from, to);
     const min = Math.round(link.delayMinMs * 1000);
     const max = Math.max(Math.round(link.delayMaxMs * 1000), min);
-    const travelUs = this.#random(`${from} to ${to}`).integer(min, max + 1);
+    const travelUs = link.random.integer(min, max + 1);
     if (link.bytesPerMs === undefined) return travelUs;
     link.freeAtUs = Math.max(link.freeAtUs, options.nowUs) + (options.sizeBytes / link.bytesPerMs) * 1000;
     return Math.ceil(link.freeAtUs - options.nowUs) + travelUs;
   }
-}
 
-function keyOf(from: string, to: string): string {
-  return `${from}\n${to}`;
+  #add(from: string, to: string): Link {
+    const usual = from === to ? loopback : this.#usual;
+    const link: Link = { ...usual, random: this.#random(`${from} to ${to}`), isCut: false, freeAtUs: 0 };
+    const links = this.#links.get(from);
+    if (links === undefined) this.#links.set(from, new Map([[to, link]]));
+    else links.set(to, link);
+    return link;
+  }
 }

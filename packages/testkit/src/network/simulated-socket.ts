@@ -208,7 +208,7 @@ export class SimulatedSocket implements Socket {
   #scheduleFlush(): void {
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    this.#schedule('send', 0, () => {
+    this.#options.scheduler.atEndOfStep(this.incarnation, 'send', () => {
       this.#isFlushScheduled = false;
       this.flush();
     });

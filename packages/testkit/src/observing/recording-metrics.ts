@@ -20,10 +20,18 @@ export function recordingMetrics(): RecordingMetrics {
   const metrics = new Map<string, Map<string, Series>>();
   const define = (definition: MetricDefinition): ((labels?: Labels) => Series) => {
     const names = [...(definition.labels ?? [])].sort();
+    const byLabels = seriesOf(metrics, definition.name);
     return (labels = {}) => {
-      const given = Object.keys(labels).sort();
-      assert(given.join() === names.join(), `${definition.name} has labels [${names.join()}], got [${given.join()}]`);
-      return seriesOf(metrics, definition.name, labels);
+      const key = names.map((name) => labelText(name, labels[name])).join('\0');
+      let series = byLabels.get(key);
+      const given = Object.keys(labels);
+      if (series === undefined || given.length !== names.length) {
+        const text = given.sort().join();
+        assert(text === names.join(), `${definition.name} has labels [${names.join()}], got [${text}]`);
+        series = { value: 0, recordings: [], read: undefined };
+        byLabels.set(key, series);
+      }
+      return series;
     };
   };
   return {
@@ -71,20 +79,22 @@ export function recordingMetrics(): RecordingMetrics {
   };
 }
 
-function seriesOf(metrics: Map<string, Map<string, Series>>, name: string, labels: Labels): Series {
+function seriesOf(metrics: Map<string, Map<string, Series>>, name: string): Map<string, Series> {
   let byLabels = metrics.get(name);
   if (byLabels === undefined) {
     byLabels = new Map();
     metrics.set(name, byLabels);
   }
-  let series = byLabels.get(keyOf(labels));
-  if (series === undefined) {
-    series = { value: 0, recordings: [], read: undefined };
-    byLabels.set(keyOf(labels), series);
-  }
-  return series;
+  return byLabels;
 }
 
 function keyOf(labels: Labels): string {
-  return JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.keys(labels)
+    .sort()
+    .map((name) => labelText(name, labels[name]))
+    .join('\0');
+}
+
+function labelText(name: string, value: Labels[string] | undefined): string {
+  return `${name}\0${value ?? '\0'}`;
 }

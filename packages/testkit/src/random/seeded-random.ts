@@ -1,5 +1,4 @@
 import { assert, type Random, type RandomStream } from '@millrace/base';
-import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { hashEnd, hashStart, hashText } from './hash.js';
@@ -31,7 +30,10 @@ class SeededStream implements RandomStream {
 
   integer(from: number, to: number): number {
     assert(Number.isSafeInteger(from) && Number.isSafeInteger(to) && from < to, `empty range ${from} to ${to}`);
-    return uniformInt(this.#generator, from, to - 1);
+    const count = to - from;
+    // Off from even by less than one part in 2^32 / count: nobody here counts so long.
+    if (count <= 2 ** 32) return from + Math.floor(((this.#generator.next() >>> 0) / 2 ** 32) * count);
+    return from + Math.floor(this.fraction() * count);
   }
 
   fraction(): number {

@@ -5,7 +5,7 @@
  * Anything that throws, or rejects without being handled, ends the run with an error that names seed and moment.
  */
 import { errorMessage, MillraceError, type RandomStream } from '@millrace/base';
-import { interceptUnhandledRejections, NodeClock } from '@millrace/base/node';
+import { afterMicrotasks, interceptUnhandledRejections, NodeClock } from '@millrace/base/node';
 import { EventQueue, type SimulationEvent } from './event-queue.js';
 import type { Incarnation } from './incarnation.js';
 import type { Trace } from './trace.js';
@@ -26,10 +26,24 @@ export interface SchedulerOptions {
 }
 
 const realClock = new NodeClock();
+/**
+ * Every so many steps the event loop takes a real turn. Only there does Node tell of rejections that nobody handled,
+ * and take messages of a parent process; a turn costs as much as a small event.
+ */
+const stepsPerTurn = 8;
+
+/** What is still to be done at the end of a step, for a process. */
+interface Ending {
+  readonly owner: Incarnation;
+  readonly kind: string;
+  readonly run: () => void;
+}
 
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #queue = new EventQueue();
+  #endings: Ending[] = [];
+  #steps = 0;
   #nowUs = 0;
   #sequence = 0;
   #eventsRun = 0;
@@ -63,6 +77,11 @@ export class Scheduler {
     return event;
   }
 
+  /** Runs at the end of this step, when nothing else of it is left: for what several parts of a step add up to. */
+  atEndOfStep(owner: Incarnation, kind: string, run: () => void): void {
+    this.#endings.push({ owner, kind, run });
+  }
+
   /** Events held during a pause happen now, in their order. */
   release(incarnation: Incarnation): void {
     const { held } = incarnation;
@@ -87,7 +106,8 @@ export class Scheduler {
       this.#fail('a promise was rejected and nobody handled it', reason);
     });
     try {
-      await this.#drain();
+      await this.#turn();
+      await this.#finishStep();
       let events = 0;
       for (;;) {
         if (isDone()) return true;
@@ -96,10 +116,12 @@ export class Scheduler {
         this.#queue.pop();
         if (!this.#step(event)) continue;
         await this.#drain();
+        if (this.#endings.length > 0) await this.#finishStep();
         events += 1;
         if (events > this.#options.eventsMax) this.#fail(`no end after ${events} events`, undefined);
         this.#throwFailure();
       }
+      await this.#turn();
       this.#nowUs = Math.max(this.#nowUs, untilUs);
       return false;
     } finally {
@@ -119,16 +141,38 @@ export class Scheduler {
     this.#nowUs = event.timeUs;
     this.#eventsRun += 1;
     this.#options.trace.add(event.kind, owner?.node ?? '', event.timeUs);
-    try {
-      event.run();
-    } catch (error) {
-      this.#fail(`a ${event.kind} event of ${owner?.node ?? 'the simulation'} threw`, error);
-    }
+    this.#attempt(event.kind, owner, event.run);
     return true;
   }
 
-  /** Waits until all promise callbacks have run: a real turn of the event loop comes after them. */
-  async #drain(): Promise<void> {
+  async #finishStep(): Promise<void> {
+    while (this.#endings.length > 0) {
+      const endings = this.#endings;
+      this.#endings = [];
+      for (const { owner, kind, run } of endings) {
+        if (owner.state === 'ended') continue;
+        if (owner.state === 'running') this.#attempt(kind, owner, run);
+        else this.schedule({ owner, delayUs: 0, kind, run });
+      }
+      await this.#drain();
+    }
+  }
+
+  #attempt(kind: string, owner: Incarnation | undefined, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#fail(`a ${kind} event of ${owner?.node ?? 'the simulation'} threw`, error);
+    }
+  }
+
+  /** Waits until all promise callbacks have run. */
+  #drain(): Promise<void> {
+    this.#steps += 1;
+    return this.#steps % stepsPerTurn === 0 ? this.#turn() : new Promise(afterMicrotasks);
+  }
+
+  async #turn(): Promise<void> {
     await new Promise<void>((resolve) => {
       realClock.nextTurn(resolve);
     });
