@@ -1,5 +1,6 @@
 /** The figures of a run as rows for people, and as the page docs/benchmarks.md. */
 import { goalRows, sizeName } from './goals.js';
+import type { FailoverFigures, Percentiles } from './failover.js';
 import type { LatencyFigures } from './latency.js';
 import type { RecoveryFigures } from './recovery.js';
 import type { StartUpFigures } from './start-up.js';
@@ -19,6 +20,7 @@ export interface BenchResults {
   readonly throughput: readonly ThroughputFigures[];
   readonly latency: LatencyFigures;
   readonly recovery: readonly RecoveryFigures[];
+  readonly failover: readonly FailoverFigures[];
 }
 
 export interface FigureRow {
@@ -42,7 +44,7 @@ const processTexts: Readonly<Record<CostFigures['process'], string>> = {
   receiver: 'receiver',
 };
 
-export function figureRows({ startUp, throughput, latency, recovery }: BenchResults): readonly FigureRow[] {
+export function figureRows({ startUp, throughput, latency, recovery, failover }: BenchResults): readonly FigureRow[] {
   const rows: FigureRow[] = [];
   const row = (name: string, figures: Spread, unit: string, digits = 0): void => {
     rows.push({ name, value: formatSpread(figures, digits), unit });
@@ -65,6 +67,12 @@ export function figureRows({ startUp, throughput, latency, recovery }: BenchResu
   row(`end to end at ${latency.rate}/s, p99`, latency.p99Ms, 'ms', 2);
   row(`end to end at ${latency.rate}/s, p99.9`, latency.p999Ms, 'ms', 2);
   for (const { logBytes, readyMs } of recovery) row(`ready after kill -9, ${logBytes / 1e6} MB log`, readyMs, 'ms');
+  for (const { victim, kills, withoutLeaderMs, wholeMs } of failover) {
+    const of = ({ p50, p99, max }: Percentiles): string => `${p50} / ${p99} / ${max}`;
+    const killed = `kill -9 of the ${victim}, ${kills} times, p50 / p99 / max`;
+    rows.push({ name: `nothing acknowledged after ${killed}`, value: of(withoutLeaderMs), unit: 'ms' });
+    rows.push({ name: `restart to all in sync after ${killed}`, value: of(wholeMs), unit: 'ms' });
+  }
   return rows;
 }
 
@@ -134,6 +142,9 @@ They are measured in the same round, one after the other, so the ratios hold whe
 - Memory at idle is the resident set of a node that has served one record and then nothing, HTTP listener included.
 - "ready after kill -9" starts with the process and ends with its ready line; the log was written in one go and killed at once,
   so it is the worst case for what must be read again.
+- The failover figures are of three nodes on this one machine with default settings, three replicas and \`acks=all\`: the
+  longest pause between two acknowledgements of the partition that the killed node led. They say nothing of a node
+  that loses its power or its network: that one is fenced after \`broker.session.timeout.ms\`.
 `;
 }
 

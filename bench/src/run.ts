@@ -15,6 +15,7 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { Command } from 'commander';
+import { measureFailover } from './failover.js';
 import { measureLatency } from './latency.js';
 import { measureRecovery } from './recovery.js';
 import { goalRows } from './goals.js';
@@ -52,6 +53,7 @@ const results: BenchResults = {
     for (const size of sizes) figures.push(await measureRecovery(size, rounds));
     return figures;
   }),
+  failover: await step('failover of three nodes', () => measureFailover(quick ? 5 : 20)),
 };
 
 process.stdout.write(`\n${describeRun(results)}\n`);

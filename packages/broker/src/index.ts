@@ -11,5 +11,6 @@ export { defaultGroupSettings, type GroupSettings } from './coordinator/group/gr
 export { listenError } from './listen-error.js';
 export { InternalListener, type InternalListenerOptions } from './internal-listener.js';
 export { handlerOf, type AnyHandler, type Answer, type Handler, type Reply, type RequestContext } from './request.js';
+export type { NodeReach } from '@millrace/client';
 export { NodeChannels, type NodeChannelsOptions } from './node-channels.js';
 export type { LeadershipState, ReplicaState } from './replica-state.js';

@@ -22,6 +22,10 @@ export interface InternalListenerOptions {
   /** Null until this node knows its cluster. */
   readonly clusterId: () => string | null;
   readonly metrics?: BrokerMetrics;
+  /** That node has connected to this one and said who it is. */
+  readonly onPeer?: (nodeId: number) => void;
+  /** A connection of that node has ended; it may have others. */
+  readonly onPeerLost?: (nodeId: number) => void;
 }
 
 export class InternalListener {
@@ -48,6 +52,9 @@ export class InternalListener {
       },
       metrics: opened.metrics,
       onRequest: (connection, frame) => opened.#dispatcher.dispatch(connection, frame),
+      onClosed: ({ node }) => {
+        if (node !== null) options.onPeerLost?.(node.nodeId);
+      },
     });
     opened.#listener.serve();
     return opened;
@@ -64,6 +71,7 @@ export class InternalListener {
       maxFrameBytes: settings.maxFrameBytes,
       maxBatchBytes: settings.maxBatchBytes,
       isServed: () => true,
+      onNode: options.onPeer,
     });
     this.#dispatcher = new Dispatcher({
       handlers: [hello, pingHandler()],
@@ -77,6 +85,15 @@ export class InternalListener {
   /** As bound, with the real port. */
   get address(): Address {
     return this.#listener?.address ?? this.#options.address;
+  }
+
+  /** Whether that node is connected to this one: one process of it, where its incarnation is given. */
+  isConnected(nodeId: number, incarnationId?: string): boolean {
+    for (const { node } of this.#listener?.connections ?? []) {
+      const isOfNode = node?.nodeId === nodeId;
+      if (isOfNode && (incarnationId === undefined || node.incarnationId === incarnationId)) return true;
+    }
+    return false;
   }
 
   /** Serves these too from now on, as far as they are for nodes. */

@@ -16,6 +16,7 @@ export interface BrokerListenerOptions {
   readonly settings: BrokerSettings;
   readonly metrics: BrokerMetrics;
   readonly onRequest: (connection: Connection, frame: RequestFrame) => void;
+  readonly onClosed?: (connection: Connection) => void;
 }
 
 const tickMs = 1000;
@@ -54,6 +55,10 @@ export class BrokerListener {
   /** As bound, with the real port. */
   get address(): Address {
     return this.#listener?.address ?? this.#options.address;
+  }
+
+  get connections(): Iterable<Connection> {
+    return this.#connections;
   }
 
   get connectionCount(): number {
@@ -111,7 +116,10 @@ export class BrokerListener {
       metrics,
       slabs: this.#slabs,
       onRequest: this.#options.onRequest,
-      onClosed: (closed) => this.#forget(closed, host),
+      onClosed: (closed) => {
+        this.#forget(closed, host);
+        this.#options.onClosed?.(closed);
+      },
     });
     if (this.#isServing) connection.serve();
     this.#connections.add(connection);

@@ -1,11 +1,12 @@
 /** Channels to the other nodes of the cluster, each opened when it is first used. */
 import type { Address } from '@millrace/base';
-import { NodeChannel, type NodeChannelOptions } from '@millrace/client';
+import { NodeChannel, type NodeChannelOptions, type NodeReach } from '@millrace/client';
 import { type Api, protocolError, SlabPool } from '@millrace/protocol';
 
 export interface NodeChannelsOptions extends Pick<NodeChannelOptions, 'environment' | 'credentials' | 'maxFrameBytes'> {
   /** Where the node is, as far as is known. */
   readonly addressOf: (nodeId: number) => Address | undefined;
+  readonly onReach?: (nodeId: number, reach: NodeReach) => void;
 }
 
 const maxFreeSlabBytes = 16 * 1024 * 1024;
@@ -40,6 +41,16 @@ export class NodeChannels {
     this.#channelTo(nodeId)?.send(api, body, payload);
   }
 
+  /** Connects to the node if there is no connection. */
+  wake(nodeId: number): void {
+    this.#channelTo(nodeId)?.wake();
+  }
+
+  /** The node has connected to this one: an attempt to reach it waits no longer. */
+  hurry(nodeId: number): void {
+    this.#channels.get(nodeId)?.hurry();
+  }
+
   /** Rejects what is waiting or unanswered. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -48,12 +59,18 @@ export class NodeChannels {
   }
 
   #channelTo(nodeId: number): NodeChannel | undefined {
-    const { addressOf, ...options } = this.#options;
+    const { addressOf, onReach, ...options } = this.#options;
     const address = this.#isClosed ? undefined : addressOf(nodeId);
     if (address === undefined) return undefined;
     let channel = this.#channels.get(nodeId);
     if (channel === undefined) {
-      channel = new NodeChannel({ ...options, address, nodeId, slabs: this.#slabs });
+      channel = new NodeChannel({
+        ...options,
+        address,
+        nodeId,
+        slabs: this.#slabs,
+        onReach: (reach) => onReach?.(nodeId, reach),
+      });
       this.#channels.set(nodeId, channel);
     } else channel.setAddress(address);
     return channel;

@@ -11,7 +11,7 @@ export {
 export { Connection, type ConnectionOptions, type SendOptions } from './connection.js';
 export { DeadlineQueue, type Expiring } from './deadline-queue.js';
 export type { PartitionMetadata, TopicMetadata } from './metadata-cache.js';
-export { NodeChannel, type NodeChannelOptions } from './node-channel.js';
+export { NodeChannel, type NodeChannelOptions, type NodeReach } from './node-channel.js';
 export type { Reply } from './request.js';
 export { retryDecision, type RetryDecision } from './retry-decision.js';
 export { withRetries, type Attempt, type RetryLimit } from './with-retries.js';

@@ -43,7 +43,14 @@ export interface NodeChannelOptions {
   readonly maxWaitingBytes?: number;
   /** Frame memory, to be shared between channels. */
   readonly slabs?: SlabPool;
+  readonly onReach?: (reach: NodeReach) => void;
 }
+
+/**
+ * What the connection tells of the node. `lost`: it had one, which ended. `refused`: nothing listens at the address.
+ * `failed`: it could not be reached for another reason, which says nothing of the process there.
+ */
+export type NodeReach = 'open' | 'lost' | 'refused' | 'failed';
 
 const softwareName = 'millrace-node';
 /** A lost attempt costs this long; within a cluster a connection takes milliseconds. */
@@ -81,6 +88,7 @@ export class NodeChannel {
       open: (current, onClose, signal) => this.#open(current, onClose, signal),
       onAttempted: (connection) => {
         const messages = this.#held.takeAll();
+        if (connection !== undefined) this.#options.onReach?.('open');
         if (connection !== undefined) for (const message of messages) this.#post(connection, message);
       },
     });
@@ -141,6 +149,17 @@ export class NodeChannel {
     return true;
   }
 
+  /** Begins to connect when it is not connected. `onReach` tells how it went. */
+  wake(): void {
+    if (this.isOpen) this.#options.onReach?.('open');
+    else this.#link.wake();
+  }
+
+  /** The node has just shown that it is there: the next attempt to connect waits no longer. */
+  hurry(): void {
+    this.#link.hurry();
+  }
+
   /** Rejects what is waiting or unanswered with CONNECTION_CLOSED. Closing twice does nothing. */
   close(): Promise<void> {
     this.#isClosed = true;
@@ -189,6 +208,7 @@ export class NodeChannel {
           onClose: (error) => {
             this.#note('connection to a node ended', error);
             onClose();
+            if (!this.#isClosed) this.#options.onReach?.('lost');
           },
         },
         signal,
@@ -201,7 +221,10 @@ export class NodeChannel {
       connection.close(error);
       throw error;
     } catch (error) {
-      if (!signal.aborted) this.#noteFailure(error);
+      if (!signal.aborted) {
+        this.#noteFailure(error);
+        this.#options.onReach?.(isRefused(error) ? 'refused' : 'failed');
+      }
       throw error;
     }
   }
@@ -221,4 +244,8 @@ export class NodeChannel {
   #note(what: string, error: unknown): void {
     this.#options.environment.logger.debug(what, { node: this.nodeId, error: errorMessage(error) });
   }
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && (error.cause as { readonly code?: unknown } | undefined)?.code === 'ECONNREFUSED';
 }

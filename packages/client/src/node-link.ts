@@ -3,8 +3,8 @@
  *
  * idle -> connecting -> open -> idle ... -> closed. Callers that come while it connects share the attempt, and their
  * requests are sent in the order they came, before any later one. An attempt that follows a failure waits first,
- * longer with each failure in a row; a connection that broke before it answered anything counts as a failure too, or
- * a node that accepts and hangs up would be called without a pause.
+ * longer with each failure in a row; a connection that broke soon and before it answered anything counts as a failure
+ * too, or a node that accepts and hangs up would be called without a pause.
  */
 import { backoffMs, sleep, type Address, type Backoff, type Clock, type RandomStream } from '@millrace/base';
 import { protocolError } from '@millrace/protocol';
@@ -32,6 +32,8 @@ export class NodeLink {
   /** Of the attempt that is under way. */
   #attempting: AbortController | undefined;
   #closedWith: Error | undefined;
+  #isPausing = false;
+  #openedAtMs = 0;
   #failures = 0;
   #failedAtMs = 0;
 
@@ -46,6 +48,12 @@ export class NodeLink {
     this.#address = address;
     this.#failures = 0;
     this.#attempting?.abort(new Error('the node is elsewhere'));
+  }
+
+  /** The node has just shown that it is there: no reason to wait any longer. */
+  hurry(): void {
+    this.#failures = 0;
+    if (this.#isPausing) this.#attempting?.abort(new Error('the node is there'));
   }
 
   get connection(): Connection | undefined {
@@ -99,6 +107,7 @@ export class NodeLink {
         throw this.#closedWith;
       }
       this.#connection = connection;
+      this.#openedAtMs = this.#options.clock.monotonicMs();
       this.#options.onAttempted?.(connection);
       for (const waiter of this.#waiters) waiter.perform(connection);
     } catch (error) {
@@ -118,8 +127,8 @@ export class NodeLink {
         await this.#pauseAfterFailure(attempting.signal);
         return await this.#options.open(this.#address, () => this.#onClose(), attempting.signal);
       } catch (error) {
-        const hasMoved = attempting.signal.aborted && this.#closedWith === undefined;
-        if (!hasMoved) throw error;
+        const isToBeginAnew = attempting.signal.aborted && this.#closedWith === undefined;
+        if (!isToBeginAnew) throw error;
       }
     }
   }
@@ -128,14 +137,23 @@ export class NodeLink {
     const { clock, backoff, random } = this.#options;
     if (this.#failures === 0) return;
     const waitMs = this.#failedAtMs + backoffMs(this.#failures, backoff, random) - clock.monotonicMs();
-    if (waitMs > 0) await sleep(clock, waitMs, signal);
+    if (waitMs <= 0) return;
+    this.#isPausing = true;
+    try {
+      await sleep(clock, waitMs, signal);
+    } finally {
+      this.#isPausing = false;
+    }
   }
 
   #onClose(): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#connection = undefined;
-    if (connection.repliesReceived > 0) this.#failures = 0;
+    const { clock, backoff } = this.#options;
+    const lastedMs = clock.monotonicMs() - this.#openedAtMs;
+    // One-way messages have no replies.
+    if (connection.repliesReceived > 0 || lastedMs > backoff.maxMs) this.#failures = 0;
     else this.#noteFailure();
   }
 

@@ -248,6 +248,34 @@ test('a node that was cut off is back soon after the cut ends', async () => {
   expect(Number(received.at(-1))).toBeGreaterThan(healed);
 });
 
+test('what is known of a node is told: that it answers, that its connection ended, that nothing listens there', async () => {
+  const reaches: string[] = [];
+  const channel = create({ onReach: (reach) => reaches.push(reach) });
+  channel.wake();
+  await simulation.runFor(100);
+  channel.wake();
+  server.dropConnections();
+  await simulation.runFor(100);
+  expect(reaches).toEqual(['open', 'open', 'lost']);
+  await simulation.complete(server.close());
+  channel.wake();
+  await simulation.runFor(100);
+  expect(reaches.at(-1)).toBe('refused');
+});
+
+test('a node that shows itself is called at once, whatever pause its failures have earned', async () => {
+  simulation.environment('node3');
+  const channel = create({ address: { host: 'node3', port: 7400 }, nodeId: 3 });
+  for (let attempt = 0; attempt < 8; attempt += 1) await failure(beat(channel, 0, 5000));
+  await listen('node3', 3);
+  const call = beat(channel);
+  await simulation.runFor(20);
+  channel.hurry();
+  const startedMs = simulation.nowMs;
+  await simulation.complete(call);
+  expect(simulation.nowMs - startedMs).toBeLessThan(50);
+});
+
 test('the time of a call covers connecting', async () => {
   simulation.network.cut('node1', 'node2');
   const startedMs = simulation.nowMs;

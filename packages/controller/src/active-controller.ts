@@ -83,6 +83,15 @@ export class ActiveController {
     return this.#host.snapshot();
   }
 
+  /** The process of the broker has ended. A broker that is fenced wrongly is active again with its next heartbeat. */
+  fenceGone(nodeId: number): void {
+    const broker = this.#options.image().brokers.get(nodeId);
+    if (!this.isOpen || broker === undefined || broker.state === 'fenced' || nodeId === this.#options.nodeId) return;
+    const { brokerEpoch } = broker;
+    this.#options.logger.warn('The process of a broker has ended; it gets fenced', { nodeId, brokerEpoch });
+    this.#attempt('fence a broker that is gone', this.submit({ kind: 'fence-broker', nodeId, brokerEpoch }));
+  }
+
   /** Stops at once; resolves when nothing of it runs any more. */
   close(): Promise<void> {
     this.#isClosed = true;

@@ -47,6 +47,11 @@ export class BrokerSessions {
     this.#sessions.delete(nodeId);
   }
 
+  /** Whether the broker may be alive: heard within the timeout, which runs from this controller's own start at the earliest. */
+  mayLive(nodeId: number, nowMs: number): boolean {
+    return nowMs - (this.#sessions.get(nodeId)?.heardMs ?? this.#startedMs) < this.#timeoutMs;
+  }
+
   /** Whether this controller itself heard the broker within the timeout. */
   isHeard(nodeId: number, nowMs: number): boolean {
     const session = this.#sessions.get(nodeId);

@@ -18,13 +18,13 @@ export const controllerSettings = defineSettings({
   },
   'broker.session.timeout.ms': {
     type: 'integer',
-    default: 9000,
+    default: 3000,
     min: 100,
     max: 3_600_000,
     unit: 'ms',
     scope: 'node',
     restart: true,
-    text: 'A broker that is silent for so long is fenced: it leads nothing until it is heard again.',
+    text: 'A broker that is silent for so long is fenced: it leads nothing until it is heard again. One whose process has ended is fenced at once.',
   },
   'controller.quorum.election.timeout.ms': {
     type: 'integer',

@@ -213,7 +213,7 @@ export class Controller {
     this.#requireVotersDirectory(request);
     const isSelf = nodeId === this.#nodeId;
     // A second process with this node's id is not this process: that one is alive. Its own earlier registrations are not.
-    const isHeard = isSelf ? source === 'remote' : active.sessions.isHeard(nodeId, this.#nowMs);
+    const isHeard = isSelf ? source === 'remote' : this.#isAlive(active, nodeId);
     if (isSelf && source === 'remote') {
       throw new MillraceError(
         'DUPLICATE_BROKER_REGISTRATION',
@@ -223,6 +223,16 @@ export class Controller {
     const reply = await this.#submit({ kind: 'register-broker', request, isHeard });
     active.sessions.begin(nodeId, this.#nowMs);
     return reply;
+  }
+
+  /**
+   * The process of that node has ended: nothing listens where it did, and it has no connection to this node. Its
+   * leaderships, in the quorum too, need not wait until its silence has lasted.
+   */
+  noteGone(nodeId: number): void {
+    if (this.#isClosed) return;
+    this.#quorum?.driver?.noteGone(nodeId);
+    this.#active?.fenceGone(nodeId);
   }
 
   async heartbeat(request: BrokerHeartbeatRequest): Promise<BrokerHeartbeatReply> {
@@ -422,7 +432,10 @@ export class Controller {
     const { follower } = quorum;
     const active = this.#newActive({ log, base: () => ({ state: follower.image, position: follower.position }) });
     this.#active = active;
-    active.open(this.#formation()).catch((error: unknown) => {
+    const opened = active.open(this.#formation()).then(() => {
+      this.#probeBrokers();
+    });
+    opened.catch((error: unknown) => {
       if (this.#active !== active || this.#isClosed) return;
       this.#environment.logger.error('This node leads the quorum and cannot act as the controller', {
         term,
@@ -433,6 +446,13 @@ export class Controller {
         this.#onFailed(failure);
       });
     });
+  }
+
+  /** The node that led before this one may have ended with partitions that it led. */
+  #probeBrokers(): void {
+    for (const { nodeId, state } of this.#image.brokers.values()) {
+      if (state !== 'fenced' && nodeId !== this.#nodeId) this.#options.quorum?.presence?.probe(nodeId);
+    }
   }
 
   /**
@@ -477,6 +497,14 @@ export class Controller {
     const { clusterId } = this.#options;
     const drawn = (): string => topicIdFromBytes(this.#environment.random.stream('cluster id').bytes(16));
     return { clusterId: clusterId ?? drawn(), isExpected: clusterId !== undefined };
+  }
+
+  /** Whether the process that is registered under the id is alive: one that was killed need not be waited for. */
+  #isAlive({ sessions }: ActiveController, nodeId: number): boolean {
+    const presence = this.#options.quorum?.presence;
+    const registered = this.#image.brokers.get(nodeId);
+    if (presence === undefined || registered === undefined) return sessions.isHeard(nodeId, this.#nowMs);
+    return sessions.mayLive(nodeId, this.#nowMs) && presence.isConnected(nodeId, registered.incarnationId);
   }
 
   get #snapshotEveryRecords(): number {

@@ -9,4 +9,4 @@ export { metadataTopic } from './metadata-topic.js';
 export type { RaftPartitionLog } from './quorum/metadata-raft-storage.js';
 export { NotControllerError } from './quorum/not-controller-error.js';
 export { decodeRaftMessage, encodeRaftMessage, type EncodedRaftMessage } from './quorum/raft-message-codec.js';
-export type { QuorumOptions, VoterAddress } from './quorum/quorum-options.js';
+export type { NodePresence, QuorumOptions, VoterAddress } from './quorum/quorum-options.js';

@@ -17,6 +17,7 @@
  *     restart 1
  *     wipe 1                         comes back with an empty disk
  *     add 1 4, remove 1 2            asks replica 1 to change the voters
+ *     gone 2 1                       replica 2 hears that the process of node 1 has ended
  *     transfer 1 2, read 1, compact 1
  *     state                          one line for each replica
  */
@@ -134,6 +135,9 @@ class Scenario {
         break;
       case 'transfer':
         this.#request(number(0), (id) => ({ kind: 'transfer', id, to: number(1) }));
+        break;
+      case 'gone':
+        this.#replica(number(0)).step({ kind: 'gone', id: number(1) });
         break;
       case 'compact':
         this.#replica(number(0)).compact(true);

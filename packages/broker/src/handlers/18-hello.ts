@@ -16,6 +16,8 @@ export interface HelloIdentity {
   readonly maxFrameBytes: number;
   readonly maxBatchBytes: number;
   readonly isServed: (apiKey: number) => boolean;
+  /** A node of the cluster was let in. */
+  readonly onNode?: ((nodeId: number) => void) | undefined;
 }
 
 export function helloHandler(identity: HelloIdentity): AnyHandler {
@@ -24,7 +26,9 @@ export function helloHandler(identity: HelloIdentity): AnyHandler {
     const clusterId = identity.clusterId();
     for (const expected of [request.clusterId, request.node?.clusterId ?? null]) requireCluster(clusterId, expected);
     requirePeer(connection.listener, request);
-    connection.acceptHello(connection.listener === 'internal' ? request.node : null);
+    const node = connection.listener === 'internal' ? request.node : null;
+    connection.acceptHello(node);
+    if (node !== null) identity.onNode?.(node.nodeId);
     return {
       body: {
         clusterId,

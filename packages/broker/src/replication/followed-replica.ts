@@ -9,6 +9,7 @@
  * request said.
  */
 import { backoffMs, errorCode, errorMessage, type Logger, type RandomStream } from '@millrace/base';
+import { BatchView } from '@millrace/record';
 import { errorByNumber, protocolError, type ReplicaFetchRequest, type ReplicaFetchResponse } from '@millrace/protocol';
 import type { Following, Partition } from '../partition/partition.js';
 
@@ -89,6 +90,10 @@ export class FollowedReplica {
         this.#cut(this.#cutAt(reply.diverging));
         return 0;
       }
+      if (this.#beginsWithin(batches)) {
+        this.#cut(this.#restartWithin(batches, reply));
+        return batches.length;
+      }
       if (batches.length > 0) this.partition.appendReplicated(this.following, batches);
       this.partition.noteLeader(this.following, reply);
       this.#failures = 0;
@@ -134,6 +139,22 @@ export class FollowedReplica {
     if (logStartOffset < endOffset && !isEmpty) return false;
     this.#cut(this.partition.restartAt(this.following, logStartOffset));
     return true;
+  }
+
+  /**
+   * Whether an empty log is to begin in the middle of the leader's first batch: records were deleted up to there, and
+   * batches are sent whole.
+   */
+  #beginsWithin(batches: Uint8Array): boolean {
+    const { startOffset, endOffset } = this.partition.log;
+    return batches.length > 0 && startOffset === endOffset && new BatchView(batches).baseOffset < endOffset;
+  }
+
+  /** Takes the batch as a whole, and then the leader's log start within it. */
+  async #restartWithin(batches: Uint8Array, reply: ReplyEntry): Promise<void> {
+    await this.partition.restartAt(this.following, new BatchView(batches).baseOffset);
+    this.partition.appendReplicated(this.following, batches);
+    this.partition.noteLeader(this.following, reply);
   }
 
   #cut(work: Promise<void>): void {

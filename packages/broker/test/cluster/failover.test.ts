@@ -8,7 +8,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { PartitionChecks } from '../cluster-checks.js';
 import { ClusterFixture, send } from '../cluster-fixture.js';
-import { errorName, fetchFrom, offsetAt } from '../node-fixture.js';
+import { batchOf, errorName, fetchFrom, offsetAt, produce } from '../node-fixture.js';
 
 async function fixture(configs: Record<string, string> = {}) {
   const cluster = await ClusterFixture.start();
@@ -209,6 +209,22 @@ describe('a follower that was away', () => {
     await cluster.until(() => cluster.isHealed(topicId));
     checks.stop();
     expect(cluster.replica(third, topicId)).toMatchObject({ logStartOffset: 3, endOffset: 4 });
+    expect(checks.violations).toEqual([]);
+  });
+
+  test('begins anew in the middle of a batch of the leader, when what it lacks was deleted up to there', async () => {
+    const { cluster, topicId, third, client, checks } = await fixture();
+    cluster.kill(third);
+    await cluster.until(() => !cluster.partition(topicId).isr.includes(third));
+    const batch = batchOf(['a', 'b', 'c', 'd']);
+    await cluster.complete(produce(client, [{ topicId, batch }], { acks: -1 }));
+    const partitions = [{ topicId, partition: 0, beforeOffset: 2 }];
+    await cluster.complete(client.call(deleteRecordsApi, { partitions, timeoutMs: 1000 }));
+    await cluster.restart(third);
+    await cluster.until(() => cluster.isHealed(topicId));
+    await cluster.until(() => cluster.replica(third, topicId)?.logStartOffset === 2);
+    checks.stop();
+    expect(cluster.replica(third, topicId)).toMatchObject({ logStartOffset: 2, endOffset: 4 });
     expect(checks.violations).toEqual([]);
   });
 

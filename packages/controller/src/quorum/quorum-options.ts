@@ -17,6 +17,15 @@ export interface QuorumOptions {
   readonly transport: RaftTransport;
   readonly log: RaftPartitionLog;
   readonly raft?: Partial<RaftSettings>;
+  readonly presence?: NodePresence;
+}
+
+/** What connections tell of other nodes, sooner than silence does. */
+export interface NodePresence {
+  /** Whether that process of the node is connected to this one. */
+  isConnected(nodeId: number, incarnationId: string): boolean;
+  /** Finds out whether the node's process still runs, and tells `Controller.noteGone` if it does not. */
+  probe(nodeId: number): void;
 }
 
 /** Largest decision and message: what fits into one frame of the native protocol, with room for the rest of it. */

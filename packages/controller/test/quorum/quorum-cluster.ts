@@ -9,6 +9,7 @@ import {
   decodeRaftMessage,
   encodeRaftMessage,
   metadataTopic,
+  type NodePresence,
 } from '@millrace/controller';
 import { raftMessageApi } from '@millrace/protocol';
 import type { RaftMessage, RaftTransport } from '@millrace/raft';
@@ -19,6 +20,8 @@ export interface ClusterOptions {
   readonly seed?: number;
   readonly settings?: Readonly<Record<string, string>>;
   readonly snapshotEveryRecords?: number;
+  /** What connections tell of other nodes; left out: nothing. */
+  readonly presence?: NodePresence;
   /** Left out: nodes 1 to 3. */
   readonly voterIds?: readonly number[];
 }
@@ -133,6 +136,7 @@ export class QuorumCluster {
       quorum: {
         directoryId: directory.directoryId,
         transport: this.#transport(nodeId, environment),
+        ...(this.#options.presence === undefined ? {} : { presence: this.#options.presence }),
         voters: this.voterIds.map((id) => ({ id, host: `node${id}`, port: 7401 })),
       },
     });

@@ -1,3 +1,4 @@
+import { errorCode } from '@millrace/base';
 import { expect, test } from 'vitest';
 import { contentsOf } from '../metadata-node.js';
 import { creation, QuorumCluster, registration, startBrokers } from './quorum-cluster.js';
@@ -245,4 +246,55 @@ test('one seed gives one run', async () => {
     return `${cluster.simulation.traceHash()} ${controller.clusterId}`;
   };
   expect(await run()).toBe(await run());
+});
+
+test('a leader whose process has ended is followed by another long before its silence would tell', async () => {
+  const cluster = new QuorumCluster();
+  const leader = await cluster.startAll();
+  await cluster.simulation.complete(startBrokers(cluster, leader.controller));
+  cluster.crash(leader.nodeId);
+  const endedMs = cluster.simulation.nowMs;
+  // A connection ends after all that it carried was read.
+  await cluster.simulation.runFor(10);
+  for (const { controller } of cluster.nodes.values()) controller.noteGone(leader.nodeId);
+  const next = await cluster.active(400);
+  expect(cluster.simulation.nowMs - endedMs).toBeLessThan(400);
+  next.controller.noteGone(leader.nodeId);
+  await cluster.simulation.runFor(50);
+  expect(next.controller.image.brokers.get(leader.nodeId)?.state).toBe('fenced');
+});
+
+test('a new leader finds out which of the brokers are gone', async () => {
+  const probed: number[] = [];
+  const presence = { isConnected: () => true, probe: (nodeId: number) => probed.push(nodeId) };
+  const cluster = new QuorumCluster({ presence });
+  const leader = await cluster.startAll();
+  await cluster.simulation.complete(startBrokers(cluster, leader.controller));
+  cluster.crash(leader.nodeId);
+  const next = await cluster.active();
+  await cluster.simulation.runFor(50);
+  expect(new Set(probed)).toEqual(new Set(cluster.voterIds.filter((id) => id !== next.nodeId)));
+});
+
+test('a broker that was killed registers again at once, and a live one is not replaced', async () => {
+  const connected = new Set<string>();
+  const presence = {
+    isConnected: (nodeId: number, incarnationId: string) => connected.has(`${nodeId} ${incarnationId}`),
+    probe: () => undefined,
+  };
+  const cluster = new QuorumCluster({ presence });
+  const { controller, nodeId: leaderId } = await cluster.startAll();
+  await cluster.simulation.complete(startBrokers(cluster, controller));
+  const [other] = cluster.others(leaderId);
+  const { nodeId, directoryId } = other!;
+  const before = controller.image.brokers.get(nodeId)!;
+  const again = registration(nodeId, { directoryId, incarnationId: 'another process' });
+  connected.add(`${nodeId} ${before.incarnationId}`);
+  const refused = controller.registerBroker(again, 'remote').catch(errorCode);
+  expect(await cluster.simulation.complete(refused)).toBe('DUPLICATE_BROKER_REGISTRATION');
+  expect(controller.image.brokers.get(nodeId)).toEqual(before);
+  connected.clear();
+  const { brokerEpoch } = await cluster.simulation.complete(controller.registerBroker(again, 'remote'));
+  expect(brokerEpoch).toBeGreaterThan(before.brokerEpoch);
+  expect(controller.image.brokers.get(nodeId)).toMatchObject({ state: 'fenced', incarnationId: 'another process' });
 });

@@ -11,15 +11,37 @@ import type { VoteAnswer, VoteMessage } from '../messages.js';
 import { isSameReplica } from '../replica.js';
 import { Progress } from './progress.js';
 import type { RaftState } from './raft-state.js';
-import type { CandidateRole, LeaderRole, ProspectiveRole } from './role.js';
+import type { CandidateRole, FollowerRole, LeaderRole, ProspectiveRole } from './role.js';
 import { broadcastHeartbeat } from './send-append.js';
 import { becomeFollower } from './step-down.js';
 import { entrySizeBytes } from '../entry.js';
+
+/** Of an election timeout: those who know at the same time that the leader is gone campaign so far apart. */
+const spreadFraction = 0.15;
+/**
+ * A pre-vote that found no majority is asked again much sooner than after an election timeout: it disturbs nobody, and
+ * those who were loyal to a leader that is gone learn of it one after the other. A vote waits longer: it costs syncs.
+ */
+const preVoteFraction = 0.2;
+const voteFraction = 0.5;
+const refusedFraction = 0.05;
 
 /** An election timeout has passed. */
 export function campaign(state: RaftState): void {
   if (state.hasDefect('noPreVote')) becomeCandidate(state, false);
   else becomeProspective(state);
+}
+
+/**
+ * The leader's process has ended: this replica campaigns soon, and is loyal to it no longer. When that was wrong, pre-vote
+ * keeps the leader in place as long as a majority hears it, and the next sign of it ends all this.
+ */
+export function onLeaderGone(state: RaftState, role: FollowerRole): void {
+  role.heardMs = -Infinity;
+  role.deadlineMs = Math.min(
+    role.deadlineMs,
+    state.nowMs + spreadFraction * state.settings.electionTimeoutMs * state.moment.draw,
+  );
 }
 
 export function becomeCandidate(state: RaftState, isTransfer: boolean): void {
@@ -28,7 +50,7 @@ export function becomeCandidate(state: RaftState, isTransfer: boolean): void {
     kind: 'candidate',
     granted: new Set(),
     refused: new Set(),
-    deadlineMs: state.drawDeadlineMs(),
+    deadlineMs: state.drawDeadlineMs(voteFraction),
     voteToken: state.durability.token,
   };
   askForVotes(state, { isPreVote: false, isTransfer });
@@ -75,6 +97,10 @@ export function onVoteAnswer(state: RaftState, message: VoteAnswer): void {
   if (!state.isMember(message.from)) return;
   if (message.isPreVote && message.isGranted && message.term !== state.term + 1) return;
   (message.isGranted ? role.granted : role.refused).add(state.nameOf(message.from));
+  // Two that campaigned at once refuse each other, and neither may have a third to win by: not long until the next try.
+  if (!message.isGranted && role.kind === 'candidate') {
+    role.deadlineMs = Math.min(role.deadlineMs, state.drawDeadlineMs(refusedFraction, 3));
+  }
   countVotes(state, role);
 }
 
@@ -83,7 +109,7 @@ function becomeProspective(state: RaftState): void {
     kind: 'prospective',
     granted: new Set([state.nameOf(state.self)]),
     refused: new Set(),
-    deadlineMs: state.drawDeadlineMs(),
+    deadlineMs: state.drawDeadlineMs(preVoteFraction),
   };
   state.role = role;
   askForVotes(state, { isPreVote: true, isTransfer: false });

@@ -19,6 +19,8 @@ export type RaftEvent =
   | { readonly kind: 'compact'; readonly start: number; readonly snapshot: StoredSnapshot }
   /** The snapshot being sent to `to` is no longer on disk. */
   | { readonly kind: 'snapshotGone'; readonly to: ReplicaKey; readonly position: number }
+  /** The process of this node has ended: nothing listens where it did. A belief that may be wrong, and does no harm then. */
+  | { readonly kind: 'gone'; readonly id: number }
   | { readonly kind: 'addVoter'; readonly id: number; readonly replica: ReplicaKey }
   | { readonly kind: 'removeVoter'; readonly id: number; readonly replica: ReplicaKey }
   /** Hand leadership to the voter with this node id, or to the most advanced one. */

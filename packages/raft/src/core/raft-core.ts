@@ -11,7 +11,7 @@
  *
  *     observer    -> follower      the latest membership in its log has it
  *     follower    -> observer      the latest membership in its log does not have it, and is committed
- *     follower    -> prospective   no leader heard for an election timeout
+ *     follower    -> prospective   no leader heard for an election timeout, or soon after its process ended
  *     follower    -> candidate     the leader tells it to campaign (transfer)
  *     prospective -> candidate     a majority would vote for it
  *     prospective -> prospective   election timeout
@@ -31,7 +31,16 @@ import type { Leadership, RaftRole } from '../leadership.js';
 import type { RaftMessage } from '../messages.js';
 import { isSameReplica } from '../replica.js';
 import type { RaftEffects } from './effects.js';
-import { becomeCandidate, campaign, isLoyal, onCandidateSynced, onVote, onVoteAnswer, refuseVote } from './election.js';
+import {
+  becomeCandidate,
+  campaign,
+  isLoyal,
+  onCandidateSynced,
+  onLeaderGone,
+  onVote,
+  onVoteAnswer,
+  refuseVote,
+} from './election.js';
 import type { Moment, RaftEvent } from './events.js';
 import { onAppend, onFollowerSynced, onSnapshot, refuseOldLeader } from './follow-leader.js';
 import { onAppendAnswer, onLeaderSnapshotAnswer, onLeaderTick, propose, settle } from './leader.js';
@@ -111,6 +120,9 @@ export class RaftCore {
           const progress = role.followers.get(state.nameOf(event.to));
           if (progress !== undefined) onSnapshotGone(state, role, progress, event.position);
         }
+        break;
+      case 'gone':
+        if (role.kind === 'follower' && role.leader?.id === event.id) onLeaderGone(state, role);
         break;
       case 'propose':
         this.#asLeader(event.id, (leader) => {

@@ -137,8 +137,9 @@ export class RaftState {
     return this.members.voters.filter((voter) => !this.isSelf(voter));
   }
 
-  drawDeadlineMs(): number {
-    return this.nowMs + this.settings.electionTimeoutMs * (1 + this.moment.draw);
+  /** After `fraction` of an election timeout, and up to `spread` times as much again. */
+  drawDeadlineMs(fraction = 1, spread = 1): number {
+    return this.nowMs + fraction * this.settings.electionTimeoutMs * (1 + spread * this.moment.draw);
   }
 
   saveHardState(term: number, vote: ReplicaKey | undefined): void {

@@ -40,7 +40,7 @@ export interface CandidateRole {
   readonly kind: 'candidate';
   readonly granted: Set<string>;
   readonly refused: Set<string>;
-  readonly deadlineMs: number;
+  deadlineMs: number;
   /** Its own vote counts when this change is synced. */
   readonly voteToken: number;
 }

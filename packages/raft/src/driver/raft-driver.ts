@@ -196,6 +196,11 @@ export class RaftDriver {
     await this.#request((id) => ({ kind: 'removeVoter', id, replica }));
   }
 
+  /** The process of node `id` has ended, as far as is known: when it led, another leader is elected soon. */
+  noteGone(id: number): void {
+    this.#step({ kind: 'gone', id });
+  }
+
   /** Hands leadership to a voter, by default to the one with the longest log. Resolves when this replica stepped down. */
   async transferLeadership(to?: number): Promise<void> {
     await this.#request((id) => ({ kind: 'transfer', id, to }));

@@ -13,6 +13,7 @@ import type { NodeConfig } from '../settings/node-config.js';
 import { softwareVersion } from '../software-version.js';
 import { ClusterGateway } from './cluster-gateway.js';
 import { NetworkRaftTransport } from './network-raft-transport.js';
+import { NodeWatch } from './node-watch.js';
 import { quorumHandlers } from './quorum-handlers.js';
 
 export interface ClusterLinkOptions {
@@ -25,10 +26,13 @@ interface Opened {
   readonly channels: NodeChannels;
   readonly internal: InternalListener;
   readonly controller: Controller;
+  readonly watch: NodeWatch;
 }
 
 const requestTimeoutMs = 10_000;
 const registeredCheckMs = 50;
+/** A controller may have to be elected first. */
+const minRegisterMs = 10_000;
 
 export class ClusterLink {
   readonly incarnationId: string;
@@ -58,6 +62,13 @@ export class ClusterLink {
         if (registered === undefined || registered.internalHost === null) return undefined;
         return { host: registered.internalHost, port: registered.internalPort };
       },
+      onReach: (other, reach) => watch.noteReach(other, reach),
+    });
+    const watch: NodeWatch = new NodeWatch({
+      clock: environment.clock,
+      connect: (other) => channels.wake(other),
+      isConnected: (other) => internal.isConnected(other),
+      onGone: (other) => made.controller?.noteGone(other),
     });
     const transport = new NetworkRaftTransport(channels);
     const internal = await InternalListener.open({
@@ -67,17 +78,29 @@ export class ClusterLink {
       nodeId,
       softwareVersion,
       clusterId,
+      onPeer: (other) => channels.hurry(other),
+      onPeerLost: (other) => watch.look(other),
     });
     try {
       internal.serve(quorumHandlers(() => controllerOf(made), transport));
       const controller = await Controller.open(environment, {
         ...controllerOptions,
-        quorum: { voters, directoryId, transport },
+        quorum: {
+          voters,
+          directoryId,
+          transport,
+          presence: {
+            isConnected: (other, incarnation) => internal.isConnected(other, incarnation),
+            probe: (other) => watch.look(other),
+          },
+        },
         onFailed: (error) => failed.resolve(error),
       });
       made.controller = controller;
+      // So that a leader among them does not wait before it tries to reach this node again.
+      for (const { id } of voters) if (id !== nodeId) channels.wake(id);
       return new ClusterLink(environment, options, {
-        opened: { channels, internal, controller },
+        opened: { channels, internal, controller, watch },
         incarnationId,
         failed: failed.promise,
       });
@@ -137,8 +160,8 @@ export class ClusterLink {
   async registered(broker: Broker, signal: AbortSignal | undefined): Promise<void> {
     const { clock, logger } = this.#environment;
     const { controller: settings, nodeId } = this.#options.config;
-    // A process that was killed keeps its place for one session.
-    const deadlineMs = clock.monotonicMs() + 2 * settings['broker.session.timeout.ms'];
+    // A machine that lost its power keeps its place for one session.
+    const deadlineMs = clock.monotonicMs() + Math.max(2 * settings['broker.session.timeout.ms'], minRegisterMs);
     while (!this.#isMember && clock.monotonicMs() < deadlineMs) {
       await orAborted(sleep(clock, registeredCheckMs), signal);
     }
@@ -155,7 +178,8 @@ export class ClusterLink {
 
   /** After the broker: hands the leadership of the quorum over, then leaves it. */
   async close(): Promise<void> {
-    const { controller, internal, channels } = this.#opened;
+    const { controller, internal, channels, watch } = this.#opened;
+    watch.close();
     try {
       await controller.resign(resignMs);
     } catch (error) {
