@@ -156,6 +156,9 @@ export class Broker {
       mustResign: () => this.#partitions.hasFailedLeader(),
       heartbeatMs: settings.heartbeatMs,
       sessionTimeoutMs: settings.sessionTimeoutMs,
+      onSilence: () => {
+        for (const partition of this.#partitions.all()) partition.giveUpCommits();
+      },
     });
     this.#services = {
       nodeId,

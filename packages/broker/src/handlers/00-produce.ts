@@ -38,6 +38,7 @@ function produce(
     try {
       const partition = services.partitions.leader(entry.topicId, entry.partition, entry.leaderEpoch);
       requireOpenTopic(partition.topicName);
+      if (services.mayBeReplaced()) partition.requireNoOtherLeader();
       if (request.acks === -1) partition.requireMinInSync();
       const batch = requireOneBatch(batches[index] ?? new Uint8Array());
       const { baseOffset, lastOffset, logAppendTimeMs } = partition.append(batch);

@@ -11,7 +11,6 @@ import {
   type ListOffsetsRequest,
   type ListOffsetsResponse,
   maxTimestamp,
-  protocolError,
 } from '@millrace/protocol';
 import type { BrokerServices } from '../broker-services.js';
 import type { Partition } from '../partition/partition.js';
@@ -39,7 +38,7 @@ async function listOffset(services: BrokerServices, entry: Entry, isolation: Iso
   const { topicId, partition: index } = entry;
   try {
     const partition = services.partitions.leader(topicId, index, entry.leaderEpoch);
-    if (entry.timestamp === latestTimestamp) requireOffice(services, partition);
+    if (entry.timestamp === latestTimestamp && services.mayBeReplaced()) partition.requireNoOtherLeader();
     return {
       topicId,
       partition: index,
@@ -50,15 +49,6 @@ async function listOffset(services: BrokerServices, entry: Entry, isolation: Iso
   } catch (error) {
     return { topicId, partition: index, ...entryError(services, listOffsetsApi, error), ...nothingFound };
   }
-}
-
-function requireOffice({ nodeId, mayBeReplaced }: BrokerServices, partition: Partition): void {
-  if (!partition.hasFollowers || !mayBeReplaced()) return;
-  throw protocolError(
-    'NOT_LEADER_OR_FOLLOWER',
-    `Node ${nodeId} leads ${partition.label} as far as it knows, but has not heard from the controller for so long that ` +
-      'another node may lead it by now: refresh the metadata.',
-  );
 }
 
 async function find(partition: Partition, timestamp: number, isolation: Isolation): Promise<Found> {

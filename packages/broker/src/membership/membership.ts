@@ -5,6 +5,9 @@
  *        ^                      ^---- silence, as the controller saw it --'
  *        '---- the registration is not known any more: registers again ----'
  *
+ * A node that hears nothing from the controller for a whole session may have been replaced in all its offices, and does
+ * not know: it takes no more writes for what others could lead, and says so to those who wait for one.
+ *
  * A heartbeat that gets no answer in time is given up for the next one; the controller takes each for itself. When the
  * log of a partition that this node leads has failed, and another replica could lead, the node asks to be fenced for one
  * heartbeat: the controller then moves its leaderships, which it could not be made to do otherwise.
@@ -35,6 +38,8 @@ export interface MembershipOptions {
   readonly mustResign: () => boolean;
   readonly heartbeatMs: number;
   readonly sessionTimeoutMs: number;
+  /** From now on `mayBeReplaced`. */
+  readonly onSilence: () => void;
 }
 
 const registerBackoff = { initialMs: 100, maxMs: 2000, jitter: 0.2 };
@@ -53,6 +58,7 @@ export class Membership {
   #resignedMs = -Infinity;
   /** When the last sign of life that was answered was sent: not before that did the controller hear it. */
   #heardMs = -Infinity;
+  #silence: Timer | undefined;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -107,6 +113,7 @@ export class Membership {
     const { isFenced, shouldShutdown } = await this.#inTime(controller.heartbeat(request), Math.max(heartbeatMs, 1000));
     this.#isFenced = isFenced;
     this.#heardMs = Math.max(this.#heardMs, sentMs);
+    this.#watchSilence();
     this.#lastProblem = undefined;
     return { shouldShutdown };
   }
@@ -127,6 +134,7 @@ export class Membership {
     const { clock, logger } = this.#options;
     this.#isLeaving = true;
     this.#timer?.cancel();
+    this.#silence?.cancel();
     this.#stop.abort();
     if (this.#brokerEpoch === -1) return;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
@@ -150,6 +158,7 @@ export class Membership {
   stop(): void {
     this.#isLeaving = true;
     this.#timer?.cancel();
+    this.#silence?.cancel();
     this.#stop.abort();
   }
 
@@ -174,6 +183,18 @@ export class Membership {
         else logger.debug('cannot register with the controller', facts);
       }
     }
+  }
+
+  #watchSilence(): void {
+    const { clock, sessionTimeoutMs, onSilence, logger } = this.#options;
+    this.#silence?.cancel();
+    if (this.#stop.signal.aborted) return;
+    this.#silence = clock.schedule(Math.max(0, this.#heardMs + sessionTimeoutMs - clock.monotonicMs()), () => {
+      logger.warn('the controller has not answered for a whole session: others may lead what this node leads', {
+        sessionTimeoutMs,
+      });
+      onSilence();
+    });
   }
 
   #beatAfter(delayMs: number): void {

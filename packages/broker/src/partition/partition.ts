@@ -177,9 +177,19 @@ export class Partition {
     return this.#waiters.followerReads;
   }
 
-  /** Whether other nodes have replicas, and could lead in its place. */
-  get hasFollowers(): boolean {
-    return (this.#assignment?.replicas.length ?? 0) > 1;
+  /**
+   * Throws where another replica could lead: for a node that has not heard from the controller for so long that this may
+   * be so. What it serves of committed records is right all the same, only perhaps not the newest.
+   */
+  requireNoOtherLeader(): void {
+    const reason = this.#perhapsReplaced();
+    if (reason !== undefined) throw reason;
+  }
+
+  /** Those who wait for the high watermark look for the leader anew: here it may never move again. */
+  giveUpCommits(): void {
+    const reason = this.#leadership === undefined ? undefined : this.#perhapsReplaced();
+    if (reason !== undefined) this.#waiters.failCommits(reason);
   }
 
   /**
@@ -442,6 +452,15 @@ export class Partition {
   /** Whether this is still so, and the log can be appended to and cut. */
   #isFollowed(following: Following): boolean {
     return following === this.#following && this.#cut.underWay === undefined;
+  }
+
+  #perhapsReplaced(): MillraceError | undefined {
+    if ((this.#assignment?.replicas.length ?? 0) < 2) return undefined;
+    return protocolError(
+      'NOT_LEADER_OR_FOLLOWER',
+      `Node ${this.#host.nodeId} leads ${this.label} as far as it knows, but the controller has been silent for so long ` +
+        'that another node may lead it by now: refresh the metadata.',
+    );
   }
 
   #takeOffice(assignment: PartitionAssignment): void {

@@ -82,7 +82,7 @@ describe('a leader that loses power', () => {
 });
 
 describe('a leader that is cut off and does not know that another one has its place', () => {
-  test('does not say where the end is; what it served as committed it goes on serving', async () => {
+  test('takes no writes and does not say where the end is; what is committed it goes on serving', async () => {
     const { cluster, topicId, leader, client } = await fixture();
     await cluster.complete(send(client, topicId, 'a'));
     await cluster.until(() => cluster.replica(leader, topicId)?.highWatermark === 1);
@@ -93,9 +93,18 @@ describe('a leader that is cut off and does not know that another one has its pl
       network.cut(cluster.node(id).name, cluster.node(leader).name);
     }
     cluster.node(leader).faults.isCut = true;
+    const waiting = send(client, topicId, 'lost', { timeoutMs: 60_000 });
     await cluster.until(() => cluster.leader(topicId) !== undefined && cluster.partition(topicId).leader !== leader);
     const next = await cluster.client(cluster.partition(topicId).leader, 'next');
     expect((await cluster.complete(send(next, topicId, 'b', { timeoutMs: 10_000 }))).offset).toBe(1);
+
+    // Long before its time is over, so that the producer can turn to the one who leads now.
+    const startMs = cluster.simulation.nowMs;
+    expect((await cluster.complete(waiting)).error).toBe('NOT_LEADER_OR_FOLLOWER');
+    for (const acks of [-1, 1] as const) {
+      expect((await cluster.complete(send(client, topicId, 'lost', { acks }))).error).toBe('NOT_LEADER_OR_FOLLOWER');
+    }
+    expect(cluster.simulation.nowMs - startMs).toBeLessThan(2000);
 
     expect(cluster.replica(leader, topicId)?.leadership).toBeDefined();
     const latest = { topicId, partition: 0, leaderEpoch: -1, timestamp: latestTimestamp };
