@@ -33,8 +33,8 @@ import type { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerSettings } from './broker-settings.js';
 import { OutputRoom } from './output-room.js';
 
-/** A request as dispatch gets it. `body` and `payload` are valid only until it returns. */
-export type RequestFrame = Pick<Frame, 'correlationId' | 'apiKey' | 'apiVersion' | 'flags' | 'body' | 'payload'>;
+/** A request as dispatch gets it. `body` and `payload` are valid until it returns, or as long as `memory` is retained. */
+export type RequestFrame = Omit<Frame, 'takePayload' | 'giveBackPayload'>;
 
 export interface ConnectionOptions {
   readonly id: number;
@@ -226,6 +226,10 @@ export class Connection implements SocketHandler {
     this.#noteFrameProgress();
   }
 
+  readInto(): Uint8Array | undefined {
+    return this.#reader.readInto();
+  }
+
   onDrain(): void {
     this.output.releaseSent();
     this.#advance();
@@ -248,7 +252,7 @@ export class Connection implements SocketHandler {
   #receive(frame: Frame): void {
     if (this.#isDraining) return;
     if (this.#hasRoom && this.#backlog.length === 0) this.#begin(frame);
-    else this.#backlog.push(copyOf(frame));
+    else this.#backlog.push(kept(frame));
     if (!this.#hasRoom) this.#pause();
   }
 
@@ -278,6 +282,7 @@ export class Connection implements SocketHandler {
     for (let frame = this.#backlog[0]; frame !== undefined && this.#hasRoom; frame = this.#backlog[0]) {
       this.#backlog.shift();
       this.#begin(frame);
+      frame.memory?.release();
     }
     this.#isAdvancing = false;
     if (this.#isPaused && this.#hasRoom) this.#resume();
@@ -372,8 +377,11 @@ export class Connection implements SocketHandler {
   }
 }
 
-/** The reader's memory is used again after the call. */
-function copyOf(frame: Frame): RequestFrame {
-  const { correlationId, apiKey, apiVersion, flags } = frame;
-  return { correlationId, apiKey, apiVersion, flags, body: frame.body.slice(), payload: frame.takePayload() };
+/** For later: the reader's memory is used again after the call unless it is retained. */
+function kept(frame: Frame): RequestFrame {
+  const { correlationId, apiKey, apiVersion, flags, memory } = frame;
+  memory?.retain();
+  const body = memory === undefined ? frame.body.slice() : frame.body;
+  const payload = memory === undefined ? frame.takePayload() : frame.payload;
+  return { correlationId, apiKey, apiVersion, flags, body, payload, memory };
 }

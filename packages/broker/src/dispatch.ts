@@ -62,7 +62,7 @@ export class Dispatcher {
     try {
       handler = this.#admit(connection, frame);
       const request = decodeRequest(handler.api, apiVersion, frame.body);
-      answer = handler.handle(request, { connection, payload: frame.payload });
+      answer = handler.handle(request, { connection, payload: frame.payload, memory: frame.memory });
     } catch (error) {
       this.#refuse(connection, header, error, startedMs);
       return;

@@ -1,11 +1,13 @@
 /** How a handler sees a request, and what it gives back. */
-import type { Api } from '@millrace/protocol';
+import type { Api, FrameMemory } from '@millrace/protocol';
 import type { Connection } from './connection.js';
 
 export interface RequestContext {
   readonly connection: Connection;
   /** Raw bytes after the body. Valid only until the handler returns or first awaits. */
   readonly payload: Uint8Array;
+  /** Where the payload lies: to be retained by who keeps a view of it. Undefined: copy what is kept. */
+  readonly memory?: FrameMemory | undefined;
 }
 
 export interface Reply<Response> {

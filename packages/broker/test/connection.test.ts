@@ -69,8 +69,8 @@ class Fixture {
   }
 }
 
-function pick({ correlationId, apiKey, apiVersion, flags, body, payload }: RequestFrame): RequestFrame {
-  return { correlationId, apiKey, apiVersion, flags, body, payload };
+function pick({ correlationId, apiKey, apiVersion, flags, body, payload, memory }: RequestFrame): RequestFrame {
+  return { correlationId, apiKey, apiVersion, flags, body, payload, memory };
 }
 
 function request(correlationId: number, payload = new Uint8Array(0), apiKey = 3): Buffer {

@@ -126,6 +126,7 @@ export class RawClient {
         body,
         payload: copy,
         copy,
+        memory: undefined,
         takePayload: () => copy,
         giveBackPayload: () => undefined,
       });

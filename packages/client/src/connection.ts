@@ -135,6 +135,7 @@ export class Connection {
         this.#keepAlive?.noteHeard();
         this.#reader.push(chunk);
       },
+      readInto: () => this.#reader.readInto(),
       onDrain: () => {
         this.#isSocketFull = false;
         this.#sendWaiting();

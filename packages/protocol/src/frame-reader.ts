@@ -6,18 +6,31 @@
  *
  * A frame that lies within one chunk is not copied. One that spans chunks is put together in a slab, which is taken
  * only after the length was checked and grows with the bytes that arrive: a peer cannot make us hold more than a few
- * times what it sent.
+ * times what it sent, now or in an earlier frame.
+ *
+ * A socket that can read into memory that it is told (`readInto`) puts the rest of such a frame right into the slab.
+ * That memory is then in two hands, and is given back to the pool only after the socket has let go of it: in `push`,
+ * after which the socket asks again. A reader that is closed meanwhile leaves it to the garbage collector.
  */
 import type { MillraceError } from '@millrace/base';
+import { FrameMemory } from './frame-memory.js';
 import { frameHeaderBytes, framePrefixBytes, knownFlags, type FrameHeader } from './frame.js';
 import { otherProtocol } from './other-protocol.js';
 import { protocolError } from './protocol-error.js';
 import { SlabPool } from './slab-pool.js';
 
-/** A received frame. `body` and `payload` are views, valid only during `onFrame`; `takePayload` outlives it. */
+/** The most that is taken at once for a frame on the strength of earlier ones. */
+const maxProvenBytes = 1024 * 1024;
+
+/**
+ * A received frame. `body` and `payload` are views, valid only during `onFrame`, or until `memory` is released by who
+ * retained it; what `takePayload` gives outlives both.
+ */
 export interface Frame extends FrameHeader {
   readonly body: Uint8Array;
   readonly payload: Uint8Array;
+  /** Where they lie; undefined when the reader's caller owns that. */
+  readonly memory: FrameMemory | undefined;
   /** The payload as memory of the caller's own: handed over when the reader had to collect the frame, else copied. */
   takePayload(): Uint8Array;
   /** Gives back what `takePayload` handed over: another frame will overwrite it. Once; or never, and it is collected. */
@@ -52,6 +65,10 @@ export class FrameReader {
   #restLength = 0;
   /** Undefined until a chunk ends inside the rest of a frame. */
   #slab: Uint8Array | undefined;
+  /** Whether the socket may be writing into the slab. */
+  #isSlabLent = false;
+  /** The longest frame that this peer has sent in full, up to a bound. */
+  #provenBytes = 0;
 
   constructor(options: FrameReaderOptions) {
     this.#maxFrameBytes = options.maxFrameBytes;
@@ -75,8 +92,20 @@ export class FrameReader {
     return this.#prefixLength + this.#restLength;
   }
 
+  /**
+   * Memory for the next bytes of the stream, when they belong to a frame that has begun; else any will do. It is lent
+   * until the next `push`, which must bring what was read into it.
+   */
+  readInto(): Uint8Array | undefined {
+    if (this.#slab === undefined || this.#ended) return undefined;
+    if (this.#slab.length === this.#restLength) this.#growSlab(this.#restLength + 1);
+    this.#isSlabLent = true;
+    return this.#slab.subarray(this.#restLength, Math.min(this.#slab.length, this.#restBytes));
+  }
+
   /** Takes what arrived. Calls `onFrame` for each frame that is complete; `chunk` is not kept. */
   push(chunk: Uint8Array): void {
+    this.#isSlabLent = false;
     let position = 0;
     while (position < chunk.length && !this.#ended) {
       position =
@@ -89,7 +118,7 @@ export class FrameReader {
     this.#ended = true;
     this.#prefixLength = 0;
     this.#restLength = 0;
-    if (this.#slab !== undefined) this.#slabs.give(this.#slab);
+    if (this.#slab !== undefined && !this.#isSlabLent) this.#slabs.give(this.#slab);
     this.#slab = undefined;
   }
 
@@ -103,7 +132,7 @@ export class FrameReader {
     if (before < 4 && this.#prefixLength >= 4 && !this.#checkLength()) return chunk.length;
     if (this.#prefixLength < framePrefixBytes) return position + count;
     if (!this.#checkHeader()) return chunk.length;
-    if (this.#restBytes === 0) this.#deliver(chunk, position + count, false);
+    if (this.#restBytes === 0) this.#deliver(chunk, position + count, undefined);
     return position + count;
   }
 
@@ -143,22 +172,25 @@ export class FrameReader {
     const missing = this.#restBytes - this.#restLength;
     const count = Math.min(missing, chunk.length - position);
     if (this.#slab === undefined && count === missing) {
-      this.#deliver(chunk, position, false);
+      this.#deliver(chunk, position, undefined);
       return position + count;
     }
 
     const slab = this.#growSlab(this.#restLength + count);
-    slab.set(chunk.subarray(position, position + count), this.#restLength);
+    const isInPlace =
+      chunk.buffer === slab.buffer && chunk.byteOffset + position === slab.byteOffset + this.#restLength;
+    if (!isInPlace) slab.set(chunk.subarray(position, position + count), this.#restLength);
     this.#restLength += count;
-    if (this.#restLength === this.#restBytes) this.#deliver(slab, 0, true);
+    if (this.#restLength === this.#restBytes) this.#deliver(slab, 0, new FrameMemory(slab, this.#slabs));
     return position + count;
   }
 
   #growSlab(neededBytes: number): Uint8Array {
     const old = this.#slab;
     if (old !== undefined && old.length >= neededBytes) return old;
+    const proven = Math.min(this.#restBytes, Math.max(neededBytes * 4, this.#provenBytes));
     // A slab that lies ready costs nothing more, however long the frame says it is.
-    const slab = this.#slabs.takeFree(this.#restBytes) ?? this.#slabs.take(Math.min(this.#restBytes, neededBytes * 4));
+    const slab = this.#slabs.takeFree(this.#restBytes) ?? this.#slabs.take(proven);
     if (old !== undefined) {
       slab.set(old.subarray(0, this.#restLength));
       this.#slabs.give(old);
@@ -167,23 +199,23 @@ export class FrameReader {
     return slab;
   }
 
-  #deliver(memory: Uint8Array, start: number, isSlab: boolean): void {
-    const prefix = this.#prefix;
-    const frame = new ReceivedFrame(prefix, memory, {
+  #deliver(bytes: Uint8Array, start: number, memory: FrameMemory | undefined): void {
+    const frame = new ReceivedFrame(this.#prefix, bytes, {
       start,
       bodyBytes: this.#bodyBytes,
       restBytes: this.#restBytes,
-      slabs: isSlab ? this.#slabs : undefined,
+      memory,
     });
     // Ready for the next frame before the callback, which may close the reader.
     this.#prefixLength = 0;
     this.#restLength = 0;
     this.#slab = undefined;
     this.#framesRead += 1;
+    this.#provenBytes = Math.min(maxProvenBytes, Math.max(this.#provenBytes, this.#restBytes));
     try {
       this.#onFrame(frame);
     } finally {
-      if (isSlab && !frame.isTaken) this.#slabs.give(memory);
+      memory?.release();
     }
   }
 
@@ -206,42 +238,39 @@ class ReceivedFrame implements Frame {
   readonly flags: number;
   readonly body: Uint8Array;
   readonly payload: Uint8Array;
-  readonly #memory: Uint8Array;
-  /** Where the memory came from; undefined when it is the chunk that arrived. */
-  readonly #slabs: SlabPool | undefined;
-  isTaken = false;
-  #isGivenBack = false;
+  readonly memory: FrameMemory | undefined;
+  #isTaken = false;
 
   constructor(
     prefix: Uint8Array,
-    memory: Uint8Array,
+    bytes: Uint8Array,
     rest: {
       readonly start: number;
       readonly bodyBytes: number;
       readonly restBytes: number;
-      readonly slabs: SlabPool | undefined;
+      readonly memory: FrameMemory | undefined;
     },
   ) {
     this.correlationId = readUint32(prefix, 4);
     this.apiKey = ((prefix[8] ?? 0) << 8) | (prefix[9] ?? 0);
     this.apiVersion = prefix[10] ?? 0;
     this.flags = prefix[11] ?? 0;
-    this.body = memory.subarray(rest.start, rest.start + rest.bodyBytes);
-    this.payload = memory.subarray(rest.start + rest.bodyBytes, rest.start + rest.restBytes);
-    this.#memory = memory;
-    this.#slabs = rest.slabs;
+    this.body = bytes.subarray(rest.start, rest.start + rest.bodyBytes);
+    this.payload = bytes.subarray(rest.start + rest.bodyBytes, rest.start + rest.restBytes);
+    this.memory = rest.memory;
   }
 
   takePayload(): Uint8Array {
-    if (this.#slabs === undefined) return Uint8Array.prototype.slice.call(this.payload);
-    this.isTaken = true;
+    if (this.memory === undefined) return Uint8Array.prototype.slice.call(this.payload);
+    if (!this.#isTaken) this.memory.retain();
+    this.#isTaken = true;
     return this.payload;
   }
 
   giveBackPayload(): void {
-    if (this.#slabs === undefined || !this.isTaken || this.#isGivenBack) return;
-    this.#isGivenBack = true;
-    this.#slabs.give(this.#memory);
+    if (!this.#isTaken) return;
+    this.#isTaken = false;
+    this.memory?.release();
   }
 }
 

@@ -165,6 +165,7 @@ export {
   responseFlag,
   type FrameHeader,
 } from './frame.js';
+export { FrameMemory } from './frame-memory.js';
 export { FrameReader, type Frame, type FrameReaderOptions } from './frame-reader.js';
 export {
   decodeGroupRecord,

@@ -1,6 +1,6 @@
 import { errorCode, errorMessage, type MillraceError } from '@millrace/base';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   defaultMaxFrameBytes,
   encodeFrame,
@@ -11,6 +11,7 @@ import {
   responseFlag,
   SlabPool,
   type Frame,
+  type FrameMemory,
 } from '../src/index.js';
 
 interface Collected {
@@ -186,6 +187,115 @@ test('slabs go back to the pool when nobody took them', () => {
     reader.push(stream.subarray(position, position + 10_000));
   }
   expect(slabs.freeBytes).toBeGreaterThanOrEqual(200_000);
+});
+
+describe('a socket that reads into the memory it is told', () => {
+  const header = { correlationId: 1, apiKey: 1, apiVersion: 0, flags: 0 };
+
+  test('brings the same frames, whatever it reads at a time, and copies only what came before the memory was known', () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 60_000 }), { minLength: 1, maxLength: 6 });
+    const reads = fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1 });
+    fc.assert(
+      fc.property(sizes, reads, (payloadBytes, readBytes) => {
+        const { reader, collected } = collect();
+        const payloads = payloadBytes.map((bytes, index) => Buffer.alloc(bytes, index + 1));
+        const stream = Buffer.concat(payloads.flatMap((payload) => encodeFrame(header, Buffer.of(9), [payload])));
+        const own = Buffer.alloc(4096);
+        for (let position = 0, turn = 0; position < stream.length; turn++) {
+          const target = reader.readInto() ?? own;
+          const count = Math.min(target.length, readBytes[turn % readBytes.length]!, stream.length - position);
+          expect(count).toBeGreaterThan(0);
+          target.set(stream.subarray(position, position + count));
+          reader.push(target.subarray(0, count));
+          own.fill(0xee);
+          position += count;
+        }
+        expect(collected.errors).toEqual([]);
+        expect(collected.frames.map(({ payload }) => payload)).toEqual(payloads.map(base64));
+        expect(reader.isMidFrame).toBe(false);
+      }),
+    );
+  });
+
+  test('is never told memory beyond the frame', () => {
+    const { reader } = collect();
+    const stream = Buffer.concat(encodeFrame(header, Buffer.of(1), [Buffer.alloc(30_000)]));
+    expect(reader.readInto()).toBeUndefined();
+    reader.push(stream.subarray(0, 20_000));
+    expect(reader.readInto()).toHaveLength(stream.length - 20_000);
+  });
+
+  test('finds the memory for all of a frame as long as an earlier one', () => {
+    const { reader } = collect();
+    const stream = Buffer.concat(encodeFrame(header, Buffer.of(1), [Buffer.alloc(500_000)]));
+    reader.push(stream.subarray(0, 1000));
+    expect(reader.readInto()?.length).toBeLessThan(10_000);
+    reader.push(stream.subarray(1000));
+    reader.push(stream.subarray(0, 1000));
+    expect(reader.readInto()).toHaveLength(stream.length - 1000);
+  });
+
+  test('may still write into memory of a reader that was closed: nobody else gets it', () => {
+    const slabs = new SlabPool();
+    const reader = new FrameReader({ maxFrameBytes: 1e6, slabs, onFrame: () => undefined, onError: () => undefined });
+    const stream = Buffer.concat(encodeFrame(header, Buffer.of(1), [Buffer.alloc(100_000)]));
+    reader.push(stream.subarray(0, 50_000));
+    expect(reader.readInto()).toBeDefined();
+    reader.close();
+    expect(slabs.freeBytes).toBe(0);
+    expect(reader.readInto()).toBeUndefined();
+  });
+});
+
+describe('the memory of a frame', () => {
+  const header = { correlationId: 1, apiKey: 1, apiVersion: 0, flags: 0 };
+  const inTwo = (reader: FrameReader, fill: number): void => {
+    const stream = Buffer.concat(encodeFrame(header, Buffer.of(1), [Buffer.alloc(20_000, fill)]));
+    reader.push(stream.subarray(0, 100));
+    reader.push(stream.subarray(100));
+  };
+
+  test('is not used again before everyone who retained it has released it', () => {
+    const slabs = new SlabPool();
+    const held: { payload: Uint8Array; memory: FrameMemory }[] = [];
+    const onFrame = ({ payload, memory }: Frame): void => {
+      if (memory === undefined) throw new Error('a frame in pieces has memory of the reader');
+      memory.retain();
+      memory.retain();
+      held.push({ payload, memory });
+    };
+    const reader = new FrameReader({ maxFrameBytes: 1e6, slabs, onFrame, onError: () => undefined });
+    for (let round = 1; round <= 4; round++) inTwo(reader, round);
+    for (const { memory } of held) memory.release();
+    // Slabs that the first frame outgrew are free; those of whole frames are not.
+    expect(slabs.freeBytes).toBeLessThan(20_000);
+    for (let round = 5; round <= 8; round++) inTwo(reader, round);
+    expect(held.map(({ payload }) => [...new Set(payload)])).toEqual([[1], [2], [3], [4], [5], [6], [7], [8]]);
+    const before = slabs.freeBytes;
+    held[0]!.memory.release();
+    expect(slabs.freeBytes - before).toBe(held[0]!.memory.sizeBytes);
+  });
+
+  test('cannot be released more often than it was retained', () => {
+    const reader = new FrameReader({
+      maxFrameBytes: 1e6,
+      onFrame: ({ memory }) => {
+        memory?.retain();
+        memory?.release();
+        memory?.release();
+      },
+      onError: () => undefined,
+    });
+    expect(() => inTwo(reader, 1)).toThrow('released once');
+  });
+
+  test("of a frame within one chunk is not the reader's to lend", () => {
+    const memories: unknown[] = [];
+    const onFrame = (frame: Frame): void => void memories.push(frame.memory);
+    const reader = new FrameReader({ maxFrameBytes: 1e6, onFrame, onError: () => undefined });
+    reader.push(Buffer.concat(encodeFrame(header, Buffer.of(1), [Buffer.alloc(20_000)])));
+    expect(memories).toEqual([undefined]);
+  });
 });
 
 test('frames after close are not delivered, not even those of the same chunk', () => {

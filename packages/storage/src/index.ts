@@ -26,6 +26,7 @@ export type { EpochEnd } from './epoch/leader-epoch-history.js';
 export { createLogMemory, type LogMemory } from './log/log-memory.js';
 export type { ReadResult } from './log/log-reader.js';
 export { PartitionLog, type AppendOptions, type AppendResult, type PartitionLogOptions } from './log/partition-log.js';
+export type { AppendMemory } from './log/tail-cache.js';
 export type { TimestampedOffset } from './log/timestamp-lookup.js';
 export type { AbortedTransaction } from './producer-state/partition-transactions.js';
 export type { ProducerDescription } from './producer-state/producer-state.js';

@@ -26,6 +26,11 @@ export interface Listener {
 export interface SocketHandler {
   /** `chunk` is valid only during this call: its memory is used again for the next read. Copy what must be kept. */
   onData(chunk: Uint8Array): void;
+  /**
+   * Where the next bytes should go, to save a copy: `onData` then gets a view of just that memory. A socket need not
+   * ask; one that does keeps the memory until its next `onData`, or for good when it closes. Undefined: no preference.
+   */
+  readInto?(): Uint8Array | undefined;
   /** `bufferedBytes` fell to 0 after a `write` that returned false. */
   onDrain(): void;
   /** Called once, last. `error` is set unless the peer or we ended the stream in order. */

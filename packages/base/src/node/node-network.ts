@@ -120,13 +120,18 @@ export class NodeNetwork implements Network {
   }
 
   #reader(): { socket: NodeSocket | undefined; readonly onread: OnReadOpts } {
-    const buffer = this.#sharedReadBuffer ?? new Uint8Array(readBufferBytes);
+    const shared = this.#sharedReadBuffer ?? new Uint8Array(readBufferBytes);
+    let current: Uint8Array = shared;
     const reader = {
       socket: undefined as NodeSocket | undefined,
       onread: {
-        buffer,
-        callback: (bytesRead: number, bytes: Uint8Array): boolean => {
-          reader.socket?.receive(bytes.subarray(0, bytesRead));
+        // Asked for after each read, and once before the first.
+        buffer: (): Uint8Array => {
+          current = reader.socket?.nextReadBuffer(shared) ?? shared;
+          return current;
+        },
+        callback: (bytesRead: number): boolean => {
+          reader.socket?.receive(current.subarray(0, bytesRead));
           return true;
         },
       },

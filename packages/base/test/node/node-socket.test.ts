@@ -60,6 +60,48 @@ describe('sockets of one network', () => {
     expect(memory.size).toBe(1);
   });
 
+  test('read into the memory of their handler while it names some, and lose or double nothing', async () => {
+    const sentBytes = 3_000_000;
+    const stream = Buffer.alloc(sentBytes);
+    for (let index = 0; index < sentBytes; index += 1) stream[index] = (index * 7) % 251;
+    const received = Buffer.alloc(sentBytes);
+    let position = 0;
+    const read = { intoOwn: 0, intoOther: 0 };
+    const done = completion();
+    const listener = await network.listen({ host, port: 0 }, (socket) => {
+      cleanups.push(() => {
+        socket.destroy();
+      });
+      socket.setHandler({
+        // Now and then there is no wish, as between two messages.
+        readInto: () => {
+          const wished = position === 0 || position % 500_000 < 1000 ? 0 : 500_000 - (position % 500_000);
+          return wished === 0 ? undefined : received.subarray(position, position + Math.min(wished, 100_000));
+        },
+        onData: (chunk) => {
+          if (chunk.buffer === received.buffer) {
+            expect(chunk.byteOffset).toBe(received.byteOffset + position);
+            read.intoOwn += chunk.length;
+          } else {
+            received.set(chunk, position);
+            read.intoOther += chunk.length;
+          }
+          position += chunk.length;
+          if (position === sentBytes) done.resolve();
+        },
+        onDrain: () => undefined,
+        onClose: () => undefined,
+      });
+    });
+    cleanups.push(() => listener.close());
+    const socket = await open(listener.address.port);
+    socket.write(stream);
+    await done.promise;
+    expect(received.equals(stream)).toBe(true);
+    expect(read.intoOwn).toBeGreaterThan(sentBytes / 2);
+    expect(read.intoOther).toBeGreaterThan(0);
+  });
+
   test('send the writes of one turn together, in order, without touching large ones', async () => {
     const chunks: number[] = [];
     const received: Uint8Array[] = [];

@@ -41,7 +41,7 @@ function produce(
       if (services.mayBeReplaced()) partition.requireNoOtherLeader();
       if (request.acks === -1) partition.requireMinInSync();
       const batch = requireOneBatch(batches[index] ?? new Uint8Array());
-      const { baseOffset, lastOffset, logAppendTimeMs } = partition.append(batch);
+      const { baseOffset, lastOffset, logAppendTimeMs } = partition.append(batch, context.memory);
       services.metrics.produced(batch.length);
       results.push({
         topicId: entry.topicId,

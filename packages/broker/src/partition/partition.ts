@@ -22,7 +22,7 @@
 import type { Clock, MillraceError } from '@millrace/base';
 import { assert, errorMessage, type Logger } from '@millrace/base';
 import { protocolError } from '@millrace/protocol';
-import type { AppendResult, PartitionLog } from '@millrace/storage';
+import type { AppendMemory, AppendResult, PartitionLog } from '@millrace/storage';
 import type { CommitWaiter } from '../waiting/commit-queue.js';
 import type { CommitGoal } from '../waiting/pending-produce.js';
 import type { Divergence, FetchPosition } from './divergence.js';
@@ -290,11 +290,14 @@ export class Partition {
     );
   }
 
-  /** Appends whole batches of a client, which are patched in place. Not durable yet: see `waitForCommit`. */
-  append(batches: Uint8Array): AppendResult {
+  /**
+   * Appends whole batches of a client, which are patched in place. Not durable yet: see `waitForCommit`. `memory`, in
+   * which they lie, may be kept for readers.
+   */
+  append(batches: Uint8Array, memory?: AppendMemory): AppendResult {
     const leadership = this.#leadership;
     assert(leadership !== undefined, `a client's records are appended to ${this.label} while it leads`);
-    const result = this.log.append(batches, { origin: 'client', leaderEpoch: leadership.leaderEpoch });
+    const result = this.log.append(batches, { origin: 'client', leaderEpoch: leadership.leaderEpoch, memory });
     if (result.duplicate) return result;
     this.#waiters.appended(this.log.endOffset, batches.length);
     if (this.#waiters.hasFollowers) this.#host.wakes.request(this);

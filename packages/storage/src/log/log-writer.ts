@@ -14,7 +14,14 @@ import { inspectAppend, type InspectedAppend } from './inspect-append.js';
 import type { EpochSaver } from './epoch-saver.js';
 import type { LogState } from './log-state.js';
 import type { AppendOptions, AppendResult } from './partition-log.js';
-import type { TailCache } from './tail-cache.js';
+import type { AppendMemory, TailCache } from './tail-cache.js';
+
+interface WrittenAppend {
+  readonly bytes: Uint8Array;
+  readonly inspected: InspectedAppend;
+  readonly nowMs: number;
+  readonly memory: AppendMemory | undefined;
+}
 
 export class LogWriter {
   readonly #state: LogState;
@@ -28,7 +35,7 @@ export class LogWriter {
     this.#epochSaver = epochSaver;
   }
 
-  append(bytes: Uint8Array, { origin, leaderEpoch }: AppendOptions): AppendResult {
+  append(bytes: Uint8Array, { origin, leaderEpoch, memory }: AppendOptions): AppendResult {
     const state = this.#state;
     assert(state.cutting === undefined, 'nothing is appended while the end of the log is cut off');
     const nowMs = state.environment.clock.wallMs();
@@ -53,7 +60,7 @@ export class LogWriter {
     state.options.admit?.(bytes.length);
     const segment = this.#segmentFor(baseOffset, lastOffset, bytes.length, nowMs);
     this.#write(segment, bytes);
-    this.#count(segment, bytes, inspected, nowMs);
+    this.#count(segment, { bytes, inspected, nowMs, memory });
     return { baseOffset, lastOffset, logAppendTimeMs: isStamped ? nowMs : -1, duplicate: false };
   }
 
@@ -124,8 +131,10 @@ export class LogWriter {
     }
   }
 
-  #count(segment: Segment, bytes: Uint8Array, { ends, lastOffsets }: InspectedAppend, nowMs: number): void {
+  #count(segment: Segment, append: WrittenAppend): void {
     const state = this.#state;
+    const { bytes, nowMs, memory } = append;
+    const { ends, lastOffsets } = append.inspected;
     let isEpochNew = false;
     try {
       let position = 0;
@@ -139,7 +148,7 @@ export class LogWriter {
       segment.firstAppendMs ??= nowMs;
       segment.lastAppendMs = nowMs;
       state.endOffset = segment.nextOffset;
-      this.#tail.append(bytes, lastOffsets, ends);
+      this.#tail.append(bytes, lastOffsets, ends, memory);
       state.metrics.appendedBytes.add(bytes.length);
     } catch (error) {
       state.goOffline(error);

@@ -40,7 +40,7 @@ import { LogRemover } from './log-remover.js';
 import { LogState } from './log-state.js';
 import { LogSyncer } from './log-syncer.js';
 import { LogWriter } from './log-writer.js';
-import { TailCache } from './tail-cache.js';
+import { type AppendMemory, TailCache } from './tail-cache.js';
 import { findTimestamp, largestTimestampSince, type TimestampedOffset } from './timestamp-lookup.js';
 
 export interface PartitionLogOptions {
@@ -68,6 +68,8 @@ export interface AppendOptions {
   readonly origin: AppendOrigin;
   /** Of the leader that appends; a replica's batches bring their own. */
   readonly leaderEpoch: number;
+  /** Where the batches lie, when that may be kept for readers: else they are copied. */
+  readonly memory?: AppendMemory | undefined;
 }
 
 export interface AppendResult {
@@ -246,8 +248,7 @@ export class PartitionLog {
     if (offset < state.startOffset || offset > state.endOffset) throw state.outOfRange(offset);
     const limit = Math.min(endOffset, state.endOffset);
     if (offset >= limit) return { bytes: noBytes };
-    const bytes = this.#tail.read(offset, maxBytes, limit);
-    return bytes && { bytes };
+    return this.#tail.read(offset, maxBytes, limit);
   }
 
   /**

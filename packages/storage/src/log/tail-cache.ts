@@ -1,30 +1,84 @@
 /**
  * The most recent appends of a log, in memory, for readers at its tail.
  *
- *     chunk          | b0 b1 b2 | b3 b4 | b5 ...                 whole batches, back to back, copied once on append
- *                      ^ oldest            ^ newest, filling
+ *     chunk          | b0 b1 b2 | b3 b4 |    b5     | b6 ...          whole batches, back to back
+ *                      ^ oldest    copied   as lent    ^ newest, filling
  *
- * Chunks begin small and grow, so that an idle partition costs little. A chunk's memory is written once and never used
- * again: a reader may hold a view of it for as long as it likes. What all logs keep together is bounded by a
- * `TailCacheBudget`; the oldest chunk of any log goes first.
+ * Small appends are copied into chunks that begin small and grow, so that an idle partition costs little. A large one
+ * that comes in memory which may be kept (`AppendMemory`) is not copied: it becomes a chunk as it is.
+ *
+ * The memory of a chunk is used again only when nobody holds it any more: neither this cache nor any reader. Readers
+ * release what they got; one that does not leaves it to the garbage collector. What all logs keep together is bounded
+ * by a `TailCacheBudget`; the oldest chunk of any log goes first.
  *
  * Invariants: the chunks hold consecutive batches up to the end of the log; a chunk that was dropped is empty.
  */
 import { assert } from '@millrace/base';
+import type { ReadResult } from './log-reader.js';
 
 const firstChunkBytes = 4 * 1024;
 const maxChunkBytes = 256 * 1024;
+/** Chunks of the largest size that are kept for the next ones: fresh memory costs many times what a copy into it does. */
+const maxFreeChunks = 16;
+/** From here on memory that is lent is kept instead of copied, when not much of it is waste. */
+const keepFromBytes = 32 * 1024;
+const maxWaste = 0.5;
+
+/** The memory that an append lies in: who retains it may read it until it is released, and nobody writes to it. */
+export interface AppendMemory {
+  readonly sizeBytes: number;
+  retain(): void;
+  release(): void;
+}
 
 class Chunk {
-  readonly bytes: Buffer;
+  readonly bytes: Uint8Array;
+  /** What it costs: more than is in use when it was lent. */
+  readonly sizeBytes: number;
   usedBytes = 0;
   /** Of each batch: its last offset, and where it ends. */
   readonly lastOffsets: number[] = [];
   readonly ends: number[] = [];
   isDropped = false;
+  /** Whether the memory is somebody else's, and full. */
+  readonly isLent: boolean;
+  readonly #free: (() => void) | undefined;
+  /** The cache until it drops it, and readers. */
+  #holders = 1;
 
-  constructor(sizeBytes: number) {
-    this.bytes = Buffer.allocUnsafeSlow(sizeBytes);
+  /** `free` is called when nobody holds it any more. */
+  constructor(bytes: Uint8Array, lent: AppendMemory | undefined, free?: () => void) {
+    this.bytes = bytes;
+    this.isLent = lent !== undefined;
+    this.sizeBytes = lent?.sizeBytes ?? bytes.length;
+    this.#free = free;
+  }
+
+  hold(): void {
+    this.#holders += 1;
+  }
+
+  letGo(): void {
+    this.#holders -= 1;
+    assert(this.#holders >= 0, 'a chunk is let go once by each of its holders');
+    if (this.#holders === 0) this.#free?.();
+  }
+}
+
+/** A view of a chunk, held until it is released. */
+class CachedRead implements ReadResult {
+  readonly bytes: Uint8Array;
+  #chunk: Chunk | undefined;
+
+  constructor(bytes: Uint8Array, chunk: Chunk) {
+    this.bytes = bytes;
+    this.#chunk = chunk;
+    chunk.hold();
+  }
+
+  release(): void {
+    this.#chunk?.letGo();
+    this.#chunk = undefined;
   }
 }
 
@@ -34,6 +88,7 @@ export class TailCacheBudget {
   #usedBytes = 0;
   /** Oldest first. */
   readonly #chunks = new Set<Chunk>();
+  readonly #free: Uint8Array[] = [];
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -43,20 +98,31 @@ export class TailCacheBudget {
     return this.#usedBytes;
   }
 
-  /** For `TailCache` only. */
-  add(chunk: Chunk): void {
-    this.#chunks.add(chunk);
-    this.#usedBytes += chunk.bytes.length;
-    for (const oldest of this.#chunks) {
-      if (this.#usedBytes <= this.#maxBytes) return;
-      this.remove(oldest);
-      oldest.isDropped = true;
-    }
+  /** For `TailCache` only: a chunk to copy into. */
+  create(sizeBytes: number): Chunk {
+    if (sizeBytes !== maxChunkBytes) return new Chunk(Buffer.allocUnsafeSlow(sizeBytes), undefined);
+    const bytes = this.#free.pop() ?? Buffer.allocUnsafeSlow(sizeBytes);
+    return new Chunk(bytes, undefined, () => {
+      if (this.#free.length < maxFreeChunks) this.#free.push(bytes);
+    });
   }
 
   /** For `TailCache` only. */
+  add(chunk: Chunk): void {
+    this.#chunks.add(chunk);
+    this.#usedBytes += chunk.sizeBytes;
+    for (const oldest of this.#chunks) {
+      if (this.#usedBytes <= this.#maxBytes) return;
+      oldest.isDropped = true;
+      this.remove(oldest);
+    }
+  }
+
+  /** For `TailCache` only: the cache lets go of a chunk, unless the budget did so before. */
   remove(chunk: Chunk): void {
-    if (this.#chunks.delete(chunk)) this.#usedBytes -= chunk.bytes.length;
+    if (!this.#chunks.delete(chunk)) return;
+    this.#usedBytes -= chunk.sizeBytes;
+    chunk.letGo();
   }
 }
 
@@ -77,12 +143,16 @@ export class TailCache {
     this.#endOffset = options.endOffset;
   }
 
-  /** Copies an append of whole batches; of each batch, its last offset and where in `bytes` it ends. */
-  append(bytes: Uint8Array, lastOffsets: readonly number[], ends: readonly number[]): void {
+  /**
+   * Takes in an append of whole batches; of each batch, its last offset and where in `bytes` it ends. Keeps `memory`, in
+   * which they lie, when that is worth it.
+   */
+  append(bytes: Uint8Array, lastOffsets: readonly number[], ends: readonly number[], memory?: AppendMemory): void {
     assert(lastOffsets.length > 0 && ends.at(-1) === bytes.length, 'an append has whole batches');
-    const chunk = this.#chunkFor(bytes.length);
+    const kept = memory === undefined ? undefined : this.#keep(bytes, memory);
+    const chunk = kept ?? this.#chunkFor(bytes.length);
     const start = chunk.usedBytes;
-    chunk.bytes.set(bytes, start);
+    if (kept === undefined) chunk.bytes.set(bytes, start);
     chunk.usedBytes += bytes.length;
     for (let index = 0; index < ends.length; index++) {
       chunk.lastOffsets.push(lastOffsets[index] ?? 0);
@@ -93,9 +163,9 @@ export class TailCache {
 
   /**
    * Whole batches from the one that holds `offset`, up to `maxBytes` but at least one, all below `endOffset`.
-   * Undefined when that batch is not held; empty when none of it lies below `endOffset`.
+   * Undefined when that batch is not held; empty when none of it lies below `endOffset`. To be released by the reader.
    */
-  read(offset: number, maxBytes: number, endOffset: number): Uint8Array | undefined {
+  read(offset: number, maxBytes: number, endOffset: number): ReadResult | undefined {
     this.#forgetDropped();
     if (offset < this.#startOffset || offset >= this.#endOffset) return undefined;
     // Readers are mostly at the very end.
@@ -111,7 +181,7 @@ export class TailCache {
       if ((chunk.lastOffsets[batch] ?? 0) >= endOffset || (batch > first && batchEnd - start > maxBytes)) break;
       end = batchEnd;
     }
-    return chunk.bytes.subarray(start, end);
+    return new CachedRead(chunk.bytes.subarray(start, end), chunk);
   }
 
   /** Forgets everything; the log goes on at `endOffset`. */
@@ -127,11 +197,23 @@ export class TailCache {
     this.#forgetDropped();
     const newest = this.#chunks.at(-1);
     if (newest !== undefined && newest.bytes.length - newest.usedBytes >= sizeBytes) return newest;
-    const nextBytes = Math.min(maxChunkBytes, newest === undefined ? firstChunkBytes : newest.bytes.length * 2);
-    const chunk = new Chunk(Math.max(nextBytes, sizeBytes));
-    while (this.#chunks.length > 0 && this.#bytes + chunk.bytes.length > this.#maxBytes) this.#dropOldest();
+    // Sizes are not taken over from a chunk that was lent: what comes between large appends may be small.
+    const nextBytes = newest === undefined || newest.isLent ? firstChunkBytes : newest.bytes.length * 2;
+    return this.#add(this.#budget.create(Math.max(Math.min(maxChunkBytes, nextBytes), sizeBytes)));
+  }
+
+  /** The append as a chunk of its own, full from the start; undefined when it is better copied. */
+  #keep(bytes: Uint8Array, memory: AppendMemory): Chunk | undefined {
+    if (bytes.length < keepFromBytes || memory.sizeBytes > bytes.length * (1 + maxWaste)) return undefined;
+    this.#forgetDropped();
+    memory.retain();
+    return this.#add(new Chunk(bytes, memory, () => memory.release()));
+  }
+
+  #add(chunk: Chunk): Chunk {
+    while (this.#chunks.length > 0 && this.#bytes + chunk.sizeBytes > this.#maxBytes) this.#dropOldest();
     this.#chunks.push(chunk);
-    this.#bytes += chunk.bytes.length;
+    this.#bytes += chunk.sizeBytes;
     this.#budget.add(chunk);
     return chunk;
   }
@@ -139,7 +221,7 @@ export class TailCache {
   #dropOldest(): void {
     const oldest = this.#chunks.shift();
     if (oldest === undefined) return;
-    this.#bytes -= oldest.bytes.length;
+    this.#bytes -= oldest.sizeBytes;
     this.#budget.remove(oldest);
     this.#startOffset = Math.max(this.#startOffset, (oldest.lastOffsets.at(-1) ?? -1) + 1);
   }
