@@ -1,7 +1,7 @@
 /**
  * `npm run sim -- ...`: the simulator over the sources as they are now.
  *
- * All of `every package` and `test/simulation` are turned into JavaScript in a folder named after their content, so a
+ * All of every package, `test/simulation` and `test/scenarios` are turned into JavaScript in a folder named after their content, so a
  * run is not disturbed by edits, needs no build, and a planted bug is a changed copy. `--help` lists the options.
  */
 import { createHash } from 'node:crypto';
@@ -38,7 +38,9 @@ function sources() {
     collect(`packages/${name}/src`, (file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
     found.push([`packages/${name}/package.json`, readFileSync(join(root, `packages/${name}/package.json`), 'utf8')]);
   }
-  collect('test/simulation', (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
+  for (const folder of ['test/simulation', 'test/scenarios']) {
+    collect(folder, (file) => /\.(ts|txt)$/.test(file) && !file.endsWith('.test.ts'));
+  }
   return found;
 }
 

@@ -55,6 +55,7 @@ interface PartitionState {
   readonly partitionEpoch: number;
   readonly isr: readonly number[];
   readonly elr: readonly number[];
+  readonly adding: readonly number[];
   readonly minInsyncReplicas: number;
 }
 
@@ -97,7 +98,9 @@ function faultsOf(before: PartitionState | undefined, now: PartitionState): ['A7
   if (isNew && now.leader >= 0 && now.leaderEpoch === before.leaderEpoch) {
     faults.push(['A7', `leader ${before.leader} and then ${now.leader} in leader epoch ${now.leaderEpoch}`]);
   }
-  if (isNew && now.leader >= 0 && ![...before.isr, ...before.elr].includes(now.leader)) {
+  // With the change that completes a reassignment, one that it added joins, and may lead at once.
+  const electable = [...before.isr, ...before.elr, ...before.adding];
+  if (isNew && now.leader >= 0 && !electable.includes(now.leader)) {
     faults.push([
       'A7',
       `leader ${now.leader} was neither in sync (${before.isr.join()}) nor eligible (${before.elr.join()})`,

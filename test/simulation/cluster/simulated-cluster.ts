@@ -203,6 +203,17 @@ export class SimulatedCluster {
     await removeAll(files, dataDirectory);
   }
 
+  /** An operator removes one partition's directory; the node is down. */
+  async removePartition(node: ClusterNode, label: string): Promise<void> {
+    const { simulation, timeLine } = this.#options;
+    assert(node.state === 'down', `${node.name} still runs: end it first`);
+    timeLine.add(node.name, `loses the directory of ${label}`);
+    const files = simulation.disk(node.name).files();
+    await removeAll(files, `${dataDirectory}/${label}`);
+    files.removeDirectory(`${dataDirectory}/${label}`);
+    await files.syncDirectory(dataDirectory);
+  }
+
   pause(node: ClusterNode): void {
     if (node.state === 'down' || node.isPaused) return;
     node.isPaused = true;

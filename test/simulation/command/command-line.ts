@@ -5,12 +5,14 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { loadCompression } from '@millrace/record';
 import { Command } from 'commander';
+import { scenarioOf, scenarios } from '../../scenarios/scenarios.js';
 import { drawPlan } from '../plan/draw-plan.js';
 import type { Plan } from '../plan/plan.js';
 import type { SourcePatch } from '../mutants/mutant.js';
+import { runPlan } from '../run/run-plan.js';
 import { huntMutants } from './hunt-mutants.js';
 import { planLines, replay, shrink, violationLines } from './replay.js';
-import { runOptionsOf } from './run-seed.js';
+import { runOf, runOptionsOf, type Run } from './run-seed.js';
 import { runSeeds } from './seed-pool.js';
 import { Totals } from './totals.js';
 
@@ -27,6 +29,7 @@ interface Options {
   readonly minutes?: number;
   readonly from?: number;
   readonly plan?: string;
+  readonly scenario?: string;
   readonly nodesMax: number;
   readonly jobs: number;
   readonly mutant?: string;
@@ -46,9 +49,13 @@ export async function main(args: readonly string[], shell: Shell): Promise<numbe
   await loadCompression('zstd');
   if (options.mutants) return huntMutants({ ...options, shell, print });
   if (options.plan !== undefined) {
-    return showOne(JSON.parse(readFileSync(options.plan, 'utf8')) as Plan, options, shell);
+    return showPlan(JSON.parse(readFileSync(options.plan, 'utf8')) as Plan, options, shell);
   }
-  if (options.seed !== undefined) return showOne(drawPlan(options.seed, options), options, shell);
+  if (options.seed !== undefined && options.scenario === undefined) {
+    return showPlan(drawPlan(options.seed, options), options, shell);
+  }
+  if (options.seed !== undefined) return (await show(runOf(options.seed, options), options)) === undefined ? 0 : 1;
+  if (options.scenario === 'all') return runScenarios(options, shell);
   return runMany(options, shell);
 }
 
@@ -56,6 +63,7 @@ function parse(args: readonly string[]): Options {
   return new Command('npm run sim --')
     .description('runs whole clusters, with their clients and their faults, from seeds')
     .option('--seed <n>', 'run one seed and show its time-line', Number)
+    .option('--scenario <id>', 'with --seed or --seeds: a schedule of `test/scenarios`, such as S7, or all of them')
     .option('--plan <file>', 'run a plan that was written down, and show its time-line')
     .option('--seeds <from..to>', 'run these seeds on all cores')
     .option('--minutes <n>', 'run seeds for so long on all cores', Number)
@@ -73,25 +81,37 @@ function parse(args: readonly string[]): Options {
     .opts<Options>();
 }
 
-async function showOne(plan: Plan, options: Options, shell: Shell): Promise<number> {
-  const run = runOptionsOf(options.mutant);
-  const { until: untilMs, verbose: isVerbose, trace: isTraced } = options;
-  const { violations } = await replay(plan, { run, print, untilMs, isVerbose, isTraced });
-  const [first] = violations;
-  if (first === undefined) return 0;
-  await showSmallest(plan, first.invariant, options, shell);
+async function showPlan(plan: Plan, options: Options, shell: Shell): Promise<number> {
+  const invariant = await show((run) => runPlan(plan, run), options);
+  if (invariant === undefined) return 0;
+  await showSmallest(plan, invariant, options, shell);
   return 1;
 }
 
+/** The first invariant that was broken. */
+async function show(run: Run, options: Options): Promise<string | undefined> {
+  const { until: untilMs, verbose: isVerbose, trace: isTraced } = options;
+  const { violations } = await replay(run, { run: runOptionsOf(options.mutant), print, untilMs, isVerbose, isTraced });
+  return violations[0]?.invariant;
+}
+
+/** Each scenario with the same seeds; a line for each. */
+async function runScenarios(options: Options, shell: Shell): Promise<number> {
+  let broken = 0;
+  for (const { id } of scenarios()) broken += await runMany({ ...options, scenario: id }, shell);
+  return broken === 0 ? 0 : 1;
+}
+
 async function runMany(options: Options, shell: Shell): Promise<number> {
-  const { nodesMax, jobs, mutant } = options;
+  const { nodesMax, jobs, mutant, scenario } = options;
   const range = /^(\d+)\.\.(\d+)$/.exec(options.seeds ?? '');
   const first = range === null ? (options.from ?? Math.floor(Date.now() / 1000) * 1000) : Number(range[1]);
   const last = range === null ? Infinity : Number(range[2]);
   const startedMs = performance.now();
   const untilMs = range === null ? startedMs + (options.minutes ?? 1) * 60_000 : Infinity;
+  const title = scenario === undefined ? '' : `${scenario}: ${scenarioOf(scenario).title}\n`;
   print(
-    `seeds from ${first}${last === Infinity ? '' : ` to ${last}`}, clusters of up to ${nodesMax}, ${commitOf(shell.root)}`,
+    `${title}seeds from ${first}${last === Infinity ? '' : ` to ${last}`}, clusters of up to ${nodesMax}, ${commitOf(shell.root)}`,
   );
   const totals = new Totals();
   const broken: { seed: number; invariant: string }[] = [];
@@ -101,6 +121,7 @@ async function runMany(options: Options, shell: Shell): Promise<number> {
     jobs,
     nodesMax,
     mutant,
+    scenario,
     next: () => (next > last || performance.now() > untilMs || broken.length >= reportsMax ? undefined : next++),
     onReport: (report) => {
       totals.add(report);
@@ -109,13 +130,15 @@ async function runMany(options: Options, shell: Shell): Promise<number> {
       broken.push({ seed: report.seed, invariant: worst.invariant });
       print(`\nSeed ${report.seed} breaks ${worst.invariant} at ${commitOf(shell.root)}`);
       for (const found of report.violations) for (const line of violationLines(found)) print(`  ${line}`);
-      print(`  replay: npm run sim -- --seed ${report.seed} --nodes-max ${nodesMax}`);
+      const which = scenario === undefined ? `--nodes-max ${nodesMax}` : `--scenario ${scenario}`;
+      print(`  replay: npm run sim -- --seed ${report.seed} ${which}`);
     },
   });
   print('');
   print(totals.text(performance.now() - startedMs));
   const [worst] = broken;
   if (worst === undefined) return 0;
+  if (scenario !== undefined) return 1;
   await showSmallest(drawPlan(worst.seed, options), worst.invariant, options, shell);
   return 1;
 }

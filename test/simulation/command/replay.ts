@@ -1,7 +1,8 @@
-/** Runs one plan where a person can watch: the time-line, what was broken, and a smaller plan that breaks it too. */
+/** One run where a person can watch: the time-line, what was broken, and a smaller plan that breaks it too. */
 import type { Plan } from '../plan/plan.js';
 import { timeLineText } from '../report/time-line.js';
 import { runPlan, type RunOptions, type RunResult } from '../run/run-plan.js';
+import type { Run } from './run-seed.js';
 import { shrinkPlan } from '../shrink/shrink-plan.js';
 import type { Violation } from '../checks/violation.js';
 
@@ -15,9 +16,9 @@ export interface ReplayOptions {
   readonly isTraced: boolean;
 }
 
-export async function replay(plan: Plan, options: ReplayOptions): Promise<RunResult> {
+export async function replay(run: Run, options: ReplayOptions): Promise<RunResult> {
   const { print, untilMs, isVerbose, isTraced } = options;
-  const result = await runPlan(plan, { ...options.run, keepTimeLine: true, keepTrace: isTraced });
+  const result = await run({ ...options.run, keepTimeLine: true, keepTrace: isTraced });
   if (isTraced) {
     for (const line of result.traceLines) if (Number.parseInt(line, 10) <= untilMs * 1000) print(line);
   }

@@ -39,7 +39,8 @@ async function runLane(options: SeedPoolOptions): Promise<void> {
         child.kill();
         return;
       }
-      child.send({ seed, nodesMax: options.nodesMax, mutant: options.mutant });
+      const { nodesMax, mutant, scenario } = options;
+      child.send({ seed, nodesMax, mutant, scenario });
       const reply = await nextMessage(child);
       if (reply !== undefined && !('failure' in reply)) {
         options.onReport(reply);

@@ -72,7 +72,7 @@ export class AdministeringClient {
     marks.hit('records-deleted');
   }
 
-  async recreateTopic({ topic, pauseMs }: RecreateTopic): Promise<void> {
+  async recreateTopic({ topic, pauseMs }: Pick<RecreateTopic, 'topic' | 'pauseMs'>): Promise<void> {
     const { simulation, history, marks, plan } = this.#workload;
     const planned = plan.config.topics.find(({ name }) => name === topic);
     if (planned === undefined || this.#busy.has(topic)) return;
@@ -92,6 +92,16 @@ export class AdministeringClient {
     }
     await this.createTopic(planned);
     this.#busy.delete(topic);
+  }
+
+  async movePartition(move: {
+    readonly topic: string;
+    readonly partition: number;
+    readonly replicas: readonly number[];
+  }): Promise<void> {
+    await this.#call(`move ${move.topic}-${move.partition} to ${move.replicas.join()}`, () =>
+      this.#admin.reassignPartitions([move], { timeoutMs }),
+    );
   }
 
   async growTopic({ topic, partitions }: GrowTopic): Promise<void> {
