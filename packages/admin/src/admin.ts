@@ -45,6 +45,15 @@ import {
   type ReassignmentResult,
   type TopicPartition,
 } from './replica-moves.js';
+import {
+  deleteGroup,
+  deleteGroupOffsets,
+  describeGroup,
+  listGroups,
+  type ListOffsets,
+  resetOffsets,
+} from './group-admin.js';
+import type { GroupDescription, GroupSummary, OffsetReset, ResetPosition } from './group-description.js';
 import type { ClusterDescription, CreatedTopic, TopicDescription, TopicSummary } from './topic-description.js';
 
 export class Admin {
@@ -283,12 +292,73 @@ export class Admin {
     return body.partitions.filter(({ topic }) => options.topic === undefined || topic === options.topic);
   }
 
+  /** Groups of all nodes, by id. */
+  listGroups(options: CallOptions = {}): Promise<GroupSummary[]> {
+    return listGroups(this.#client, this.#limit(options));
+  }
+
+  /** Members, the rebalances they went through, and how far behind the group is. */
+  describeGroup(group: string, options: CallOptions = {}): Promise<GroupDescription> {
+    return describeGroup(this.#client, group, this.#offsetsAt(options), this.#limit(options));
+  }
+
+  /** Forgets a group that has no members, and its committed offsets. */
+  async deleteGroup(group: string, options: CallOptions = {}): Promise<void> {
+    await deleteGroup(this.#client, group, this.#limit(options));
+  }
+
+  /** Forgets committed offsets of topics that no member of the group reads. */
+  async deleteGroupOffsets(
+    group: string,
+    partitions: readonly TopicPartition[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    await deleteGroupOffsets(this.#client, group, partitions, this.#limit(options));
+  }
+
+  /** Moves the committed offsets of a group that has no members, within what the partitions hold. */
+  async resetGroupOffsets(
+    group: string,
+    reset: {
+      readonly to: ResetPosition;
+      /** All partitions of these topics, or the one named; all that the group has committed when left out. */
+      readonly topics?: readonly { readonly topic: string; readonly partition?: number | undefined }[];
+      /** Only tell what would change. */
+      readonly dryRun?: boolean;
+    },
+    options: CallOptions = {},
+  ): Promise<OffsetReset[]> {
+    const limit = this.#limit(options);
+    const partitions = reset.topics === undefined ? undefined : await this.#partitionsOf(reset.topics, options);
+    const request = { group, partitions, to: reset.to, dryRun: reset.dryRun ?? false };
+    return resetOffsets(this.#client, request, this.#offsetsAt(options), limit);
+  }
+
   close(): Promise<void> {
     return this.#client.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #offsetsAt(options: CallOptions): ListOffsets {
+    return (partitions) => this.listOffsets(partitions, options);
+  }
+
+  async #partitionsOf(
+    topics: readonly { readonly topic: string; readonly partition?: number | undefined }[],
+    options: CallOptions,
+  ): Promise<TopicPartition[]> {
+    const found: TopicPartition[] = [];
+    for (const { topic, partition } of topics) {
+      if (partition !== undefined) found.push({ topic, partition });
+      else {
+        const { partitions } = await this.describeTopic(topic, options);
+        found.push(...partitions.map((one) => ({ topic, partition: one.partition })));
+      }
+    }
+    return found;
   }
 
   #limit(options: CallOptions): RetryLimit {

@@ -9,6 +9,17 @@ export type {
   OffsetQuery,
 } from './admin-options.js';
 export type {
+  AssignedTopic,
+  GroupDescription,
+  GroupMemberDescription,
+  GroupOffset,
+  GroupRebalance,
+  GroupStateName,
+  GroupSummary,
+  OffsetReset,
+  ResetPosition,
+} from './group-description.js';
+export type {
   ElectedLeader,
   ElectionType,
   OngoingReassignment,

@@ -5,6 +5,7 @@ import { addClusterCommands } from './commands/cluster.js';
 import { addCompletionCommand } from './commands/completion.js';
 import { addConfigCommands } from './commands/config.js';
 import { addConsumeCommand } from './commands/consume.js';
+import { addGroupCommands } from './commands/group.js';
 import { addLeaderCommands } from './commands/leader.js';
 import { addLogCommands } from './commands/log.js';
 import { addPerfCommands } from './commands/perf.js';
@@ -30,6 +31,7 @@ export function createProgram(context: CommandContext): Command {
   addProduceCommand(program, context);
   addConsumeCommand(program, context);
   addClusterCommands(program, context);
+  addGroupCommands(program, context);
   addLeaderCommands(program, context);
   addReassignCommand(program, context);
   addLogCommands(program, context);

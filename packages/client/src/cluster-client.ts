@@ -5,9 +5,17 @@
  * It never repeats a request by itself; `withRetries` does, and it knows which failures are worth it.
  */
 import { errorMessage, type Backoff, type Environment, type RandomStream } from '@millrace/base';
-import { errorFromWire, metadataApi, protocolError, type Api, type MetadataResponse } from '@millrace/protocol';
+import {
+  errorFromWire,
+  findCoordinatorApi,
+  metadataApi,
+  protocolError,
+  type Api,
+  type MetadataResponse,
+} from '@millrace/protocol';
 import { resolveClientOptions, type ClientOptions, type ResolvedClientOptions } from './client-options.js';
 import type { Connection } from './connection.js';
+import { CoordinatorCache, type CoordinatorKey } from './coordinator-cache.js';
 import { DeadlineQueue } from './deadline-queue.js';
 import { MetadataCache, type TopicMetadata } from './metadata-cache.js';
 import { NodeLinks } from './node-links.js';
@@ -18,7 +26,11 @@ import { withDeadline, type Limit } from './with-deadline.js';
 
 /** Whom to ask. */
 export type Target =
-  'any' | 'controller' | { readonly node: number } | { readonly leader: readonly [topic: string, partition: number] };
+  | 'any'
+  | 'controller'
+  | { readonly node: number }
+  | { readonly leader: readonly [topic: string, partition: number] }
+  | { readonly coordinator: CoordinatorKey };
 
 export interface WaitOptions {
   /** The client's request timeout by default. */
@@ -50,6 +62,7 @@ export class ClusterClient {
   readonly #deadlines: DeadlineQueue;
   readonly #links: NodeLinks;
   readonly #metadata = new MetadataCache();
+  readonly #coordinators = new CoordinatorCache();
   readonly #refresher = new Refresher((names) => this.#requestMetadata(names, false));
   readonly #creatingRefresher = new Refresher((names) => this.#requestMetadata(names, true));
   #closedWith: Error | undefined;
@@ -96,6 +109,7 @@ export class ClusterClient {
     if (typeof target === 'object' && 'node' in target) return this.#links.useNode(target.node, limit, send);
     if (target === 'any') return send(await this.#links.any(limit));
     if (target === 'controller') return this.#useController(limit, send);
+    if ('coordinator' in target) return this.#useCoordinator(target.coordinator, limit, send);
     return this.#links.useNode(await this.#leaderNode(target.leader, limit), limit, send);
   }
 
@@ -198,6 +212,33 @@ export class ClusterClient {
     // A controller that is no broker has no address for clients: any broker passes the request on.
     if (!this.#links.has(nodeId)) return send(await this.#links.any(limit));
     return this.#links.useNode(nodeId, limit, send);
+  }
+
+  /** A coordinator that fails in a way that may mean that it is not it any more is looked up again the next time. */
+  async #useCoordinator<Result>(
+    key: CoordinatorKey,
+    limit: Limit,
+    send: (connection: Connection) => Promise<Result>,
+  ): Promise<Result> {
+    const nodeId = this.#coordinators.get(key) ?? (await this.#findCoordinator(key, limit));
+    try {
+      return await this.#links.useNode(nodeId, limit, send);
+    } catch (error) {
+      if (retryDecision(error) === 'refresh') this.#coordinators.forget(key, nodeId);
+      throw error;
+    }
+  }
+
+  async #findCoordinator(key: CoordinatorKey, limit: Limit): Promise<number> {
+    const request = { keyType: key.type, keys: [key.key] };
+    const { body } = await this.call('any', findCoordinatorApi, request, [], this.#remaining(limit));
+    const [found] = body.coordinators;
+    if (found === undefined) throw protocolError('INVALID_RESPONSE', 'FindCoordinator was answered without one.');
+    const error = errorFromWire(found, `The coordinator of ${key.type} ${JSON.stringify(key.key)}`);
+    if (error !== undefined) throw error;
+    if (!this.#links.has(found.nodeId)) await this.refresh([], this.#remaining(limit));
+    this.#coordinators.set(key, found.nodeId);
+    return found.nodeId;
   }
 
   #limit(options: WaitOptions): Limit {

@@ -9,6 +9,7 @@ export {
   type WaitOptions,
 } from './cluster-client.js';
 export { Connection, type ConnectionOptions, type SendOptions } from './connection.js';
+export type { CoordinatorKey } from './coordinator-cache.js';
 export { DeadlineQueue, type Expiring } from './deadline-queue.js';
 export type { PartitionMetadata, TopicMetadata } from './metadata-cache.js';
 export { NodeChannel, type NodeChannelOptions, type NodeReach } from './node-channel.js';
