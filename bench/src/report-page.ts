@@ -13,6 +13,8 @@ export interface BenchResults {
     readonly model: string;
     readonly memoryBytes: number;
     readonly node: string;
+    /** Processes that wanted to run, on average of the minute before: what else the machine had to do. */
+    readonly loadBefore: number;
   };
   readonly commit: string;
   readonly rounds: number;
@@ -77,13 +79,13 @@ export function figureRows({ startUp, throughput, latency, recovery, failover }:
 }
 
 export function describeRun({ machine, commit, rounds }: BenchResults): string {
-  return `Node ${machine.node}, ${machine.cpus} x ${machine.model}, commit ${commit}, ${rounds} rounds`;
+  return `Node ${machine.node}, ${machine.cpus} x ${machine.model}, commit ${commit}, ${rounds} rounds, load average ${machine.loadBefore.toFixed(1)} before`;
 }
 
 export function reportPage(results: BenchResults): string {
   return `# Benchmarks
 
-Written by \`npm run bench -- --report\` on one machine: ${describeRun(results)}. Make them again on yours.
+Written by \`npm run bench\` with \`--report\` on one machine: ${describeRun(results)}. Make them again on yours.
 
 One node and one partition; producer, node and consumer are processes of their own that share the cores. Every acknowledged
 record was synced (\`acks=all\`, \`durability=fsync\`). Each figure is the median of its rounds with the range.
@@ -137,6 +139,9 @@ and acknowledges, and a receiver that is sent what is durable, read back from th
 They are measured in the same round, one after the other, so the ratios hold where absolute figures drift with the neighbours.
 
 ## Reading it
+- Where the disk is the narrow place, because it is slow or because others write to it, raw pipeline and Millrace wait for the same
+  thing: the ratios then come near 1 (beyond it for reading, which waits for no disk) and say little about Millrace. Processor
+  seconds per million records say what it costs either way. Latencies contain the wait for a sync and for a free processor.
 - The raw sender sends the same buffer again and again, and the raw receiver throws away what it reads.
 - Processor time of a node counts the warm-up, that of senders and receivers does not.
 - Memory at idle is the resident set of a node that has served one record and then nothing, HTTP listener included.

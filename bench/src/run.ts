@@ -11,7 +11,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { Command } from 'commander';
@@ -38,6 +38,7 @@ const results: BenchResults = {
     model: cpus()[0]?.model ?? 'unknown',
     memoryBytes: totalmem(),
     node: process.version,
+    loadBefore: loadavg()[0] ?? NaN,
   },
   commit: commit(),
   rounds,
