@@ -10,7 +10,9 @@ import {
   createTopicsApi,
   deleteRecordsApi,
   deleteTopicsApi,
+  addRaftVoterApi,
   describeClusterApi,
+  describeQuorumApi,
   earliestTimestamp,
   electLeadersApi,
   errorFromWire,
@@ -21,6 +23,8 @@ import {
   maxTimestamp,
   metadataApi,
   protocolError,
+  removeRaftVoterApi,
+  unregisterBrokerApi,
 } from '@millrace/protocol';
 import type {
   AdminOptions,
@@ -54,7 +58,14 @@ import {
   resetOffsets,
 } from './group-admin.js';
 import type { GroupDescription, GroupSummary, OffsetReset, ResetPosition } from './group-description.js';
-import type { ClusterDescription, CreatedTopic, TopicDescription, TopicSummary } from './topic-description.js';
+import type {
+  ClusterDescription,
+  CreatedTopic,
+  QuorumDescription,
+  TopicDescription,
+  TopicSummary,
+  Voter,
+} from './topic-description.js';
 
 export class Admin {
   readonly #client: ClusterClient;
@@ -272,6 +283,53 @@ export class Admin {
       throwIfPassing(body.partitions);
       return body.partitions.map((entry) => ({ ...outcomeOf(entry), leader: entry.leader }));
     });
+  }
+
+  /** The controller quorum, as its leader sees it. */
+  async describeQuorum(options: CallOptions = {}): Promise<QuorumDescription> {
+    const { body } = await this.#retry(options, (attempt) =>
+      this.#client.call('controller', describeQuorumApi, {}, [], attempt),
+    );
+    return body;
+  }
+
+  /** Makes a voter of a node that follows the metadata. */
+  async addVoter(voter: Voter, options: CallOptions = {}): Promise<void> {
+    await this.#retry(options, (attempt) =>
+      this.#client.call(
+        'controller',
+        addRaftVoterApi,
+        { ...voter, timeoutMs: Math.ceil(attempt.timeoutMs) },
+        [],
+        attempt,
+      ),
+    );
+  }
+
+  /** Takes the vote from a node: stop it first, or it asks for its vote again. */
+  async removeVoter(voter: Voter, options: CallOptions = {}): Promise<void> {
+    await this.#retry(options, (attempt) =>
+      this.#client.call(
+        'controller',
+        removeRaftVoterApi,
+        { ...voter, timeoutMs: Math.ceil(attempt.timeoutMs) },
+        [],
+        attempt,
+      ),
+    );
+  }
+
+  /** Forgets a node that is gone for good. Rejects with POLICY_VIOLATION while it lives, or holds replicas. */
+  async unregisterBroker(nodeId: number, options: CallOptions = {}): Promise<void> {
+    await this.#retry(options, (attempt) =>
+      this.#client.call(
+        'controller',
+        unregisterBrokerApi,
+        { nodeId, timeoutMs: Math.ceil(attempt.timeoutMs) },
+        [],
+        attempt,
+      ),
+    );
   }
 
   /** Begins, changes or ends moves of replicas. Each partition has its own answer: the call does not fail for one. */

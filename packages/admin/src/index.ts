@@ -34,6 +34,9 @@ export type {
   CreatedTopic,
   NodeDescription,
   PartitionDescription,
+  QuorumDescription,
+  QuorumReplica,
   TopicDescription,
   TopicSummary,
+  Voter,
 } from './topic-description.js';

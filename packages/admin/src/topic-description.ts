@@ -57,3 +57,26 @@ export interface ClusterDescription {
   readonly metadataOffset: number;
   readonly nodes: readonly NodeDescription[];
 }
+
+/** One of those that hold the cluster's metadata. */
+export interface Voter {
+  readonly nodeId: number;
+  /** Of its data directory: a node with an emptied disk is another voter. */
+  readonly directoryId: string;
+}
+
+export interface QuorumReplica extends Voter {
+  /** Up to here its metadata log is known to be on its disk. */
+  readonly logEndOffset: number;
+  /** Records that it lacks. */
+  readonly lag: number;
+}
+
+export interface QuorumDescription {
+  readonly leaderId: number;
+  readonly leaderEpoch: number;
+  readonly highWatermark: number;
+  readonly voters: readonly QuorumReplica[];
+  /** Follow without a vote. */
+  readonly observers: readonly QuorumReplica[];
+}

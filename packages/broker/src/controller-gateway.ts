@@ -4,6 +4,8 @@
  */
 import type { MetadataDelta, MetadataImage, NodeRole } from '@millrace/controller/image';
 import type {
+  AddRaftVoterRequest,
+  AddRaftVoterResponse,
   AlterPartitionReassignmentsRequest,
   AlterPartitionReassignmentsResponse,
   AlterPartitionRequest,
@@ -17,12 +19,17 @@ import type {
   DescribeClusterResponse,
   DescribeConfigsRequest,
   DescribeConfigsResponse,
+  DescribeQuorumResponse,
   ElectLeadersRequest,
   ElectLeadersResponse,
   IncrementalAlterConfigsRequest,
   IncrementalAlterConfigsResponse,
   ListPartitionReassignmentsRequest,
   ListPartitionReassignmentsResponse,
+  RemoveRaftVoterRequest,
+  RemoveRaftVoterResponse,
+  UnregisterBrokerRequest,
+  UnregisterBrokerResponse,
 } from '@millrace/protocol';
 
 /** Producer ids `[first, first + count)` that nobody else was given or will be. */
@@ -93,4 +100,8 @@ export interface ControllerGateway {
   alterConfigs(request: IncrementalAlterConfigsRequest): Promise<IncrementalAlterConfigsResponse>;
   describeConfigs(request: DescribeConfigsRequest): Promise<DescribeConfigsResponse>;
   describeCluster(): Promise<DescribeClusterResponse>;
+  describeQuorum(): Promise<DescribeQuorumResponse>;
+  addVoter(request: AddRaftVoterRequest): Promise<AddRaftVoterResponse>;
+  removeVoter(request: RemoveRaftVoterRequest): Promise<RemoveRaftVoterResponse>;
+  unregisterBroker(request: UnregisterBrokerRequest): Promise<UnregisterBrokerResponse>;
 }

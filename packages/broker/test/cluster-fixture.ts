@@ -123,6 +123,10 @@ function gatewayOf(transport: SimulatedGateway): ControllerGateway {
     alterConfigs: (request) => transport.call((controller) => controller.alterConfigs(request)),
     describeConfigs: (request) => transport.call((controller) => controller.describeConfigs(request)),
     describeCluster: () => transport.call((controller) => controller.describeCluster()),
+    describeQuorum: () => transport.call((controller) => controller.describeQuorum()),
+    addVoter: (request) => transport.call((controller) => controller.addVoter(request)),
+    removeVoter: (request) => transport.call((controller) => controller.removeVoter(request)),
+    unregisterBroker: (request) => transport.call((controller) => controller.unregisterBroker(request)),
   };
 }
 

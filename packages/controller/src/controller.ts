@@ -20,6 +20,8 @@ import {
   type Timer,
 } from '@millrace/base';
 import type {
+  AddRaftVoterRequest,
+  AddRaftVoterResponse,
   AlterPartitionReassignmentsRequest,
   AlterPartitionReassignmentsResponse,
   AlterPartitionRequest,
@@ -33,6 +35,7 @@ import type {
   DescribeClusterResponse,
   DescribeConfigsRequest,
   DescribeConfigsResponse,
+  DescribeQuorumResponse,
   DescribeTopicPartitionsRequest,
   DescribeTopicPartitionsResponse,
   ElectLeadersRequest,
@@ -41,8 +44,12 @@ import type {
   IncrementalAlterConfigsResponse,
   ListPartitionReassignmentsRequest,
   ListPartitionReassignmentsResponse,
+  RemoveRaftVoterRequest,
+  RemoveRaftVoterResponse,
+  UnregisterBrokerRequest,
+  UnregisterBrokerResponse,
 } from '@millrace/protocol';
-import type { Leadership, RaftRole } from '@millrace/raft';
+import type { Leadership, RaftDriver, RaftRole } from '@millrace/raft';
 import { SnapshotStore } from '@millrace/state-machine';
 import { ActiveController, type ControllerHostOptions } from './active-controller.js';
 import { type ControllerCommand, controllerMachine, type ControllerReplies } from './controller-machine.js';
@@ -59,6 +66,7 @@ import { MetadataLog, type MetadataPartitionLog } from './metadata-log.js';
 import { metadataSnapshotCodec } from './metadata-snapshot-codec.js';
 import { describeCluster } from './queries/describe-cluster.js';
 import { describeConfigs } from './queries/describe-configs.js';
+import { describeQuorum } from './queries/describe-quorum.js';
 import { describeTopicPartitions } from './queries/describe-topic-partitions.js';
 import { listReassignments } from './queries/list-reassignments.js';
 import { MetadataQuorum } from './quorum/metadata-quorum.js';
@@ -253,10 +261,11 @@ export class Controller {
   }
 
   /** Forgets a broker that is fenced and holds no replica. */
-  async unregisterBroker(nodeId: number): Promise<void> {
+  async unregisterBroker({ nodeId, timeoutMs }: UnregisterBrokerRequest): Promise<UnregisterBrokerResponse> {
     const { sessions } = this.#requireActive();
-    await this.#submit({ kind: 'unregister-broker', nodeId });
+    await this.#inTime(timeoutMs, this.#submit({ kind: 'unregister-broker', nodeId }));
     sessions.forget(nodeId);
+    return {};
   }
 
   alterPartition(request: AlterPartitionRequest): Promise<AlterPartitionResponse> {
@@ -328,10 +337,22 @@ export class Controller {
     return this.#active?.snapshot() ?? Promise.resolve();
   }
 
-  /** Makes a node that follows a voter, or takes a voter's vote away. Only on the leader; `NOT_CONTROLLER` elsewhere. */
-  async removeVoter(voter: { readonly id: number; readonly directoryId: string }): Promise<void> {
-    this.#requireActive();
-    await this.#quorum?.driver?.removeVoter(voter);
+  async describeQuorum(): Promise<DescribeQuorumResponse> {
+    const driver = this.#requireQuorum();
+    await driver.barrier();
+    return describeQuorum(driver, this.#nodeId);
+  }
+
+  /** Makes a voter of a node that follows the metadata, as soon as it has caught up. */
+  async addVoter({ nodeId, directoryId, timeoutMs }: AddRaftVoterRequest): Promise<AddRaftVoterResponse> {
+    await this.#inTime(timeoutMs, this.#requireQuorum().addVoter({ id: nodeId, directoryId }));
+    return {};
+  }
+
+  /** A configured voter that runs is admitted again: it is to be stopped before. */
+  async removeVoter({ nodeId, directoryId, timeoutMs }: RemoveRaftVoterRequest): Promise<RemoveRaftVoterResponse> {
+    await this.#inTime(timeoutMs, this.#requireQuorum().removeVoter({ id: nodeId, directoryId }));
+    return {};
   }
 
   /** Hands the leadership of the quorum to another voter, if this node has it: before it stops. */
@@ -541,6 +562,13 @@ export class Controller {
   #requireActive(): ActiveController {
     if (this.#active?.isOpen !== true || this.#isClosed) throw this.#unavailable();
     return this.#active;
+  }
+
+  #requireQuorum(): RaftDriver {
+    this.#requireActive();
+    const driver = this.#quorum?.driver;
+    if (driver !== undefined) return driver;
+    throw new MillraceError('INVALID_REQUEST', `Node ${this.#nodeId} is alone: there is no quorum of controllers.`);
   }
 
   #unavailable(): MillraceError {

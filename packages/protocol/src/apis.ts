@@ -26,17 +26,21 @@ import { incrementalAlterConfigsApi } from './apis/44-incremental-alter-configs.
 import { alterPartitionReassignmentsApi } from './apis/45-alter-partition-reassignments.js';
 import { listPartitionReassignmentsApi } from './apis/46-list-partition-reassignments.js';
 import { offsetDeleteApi } from './apis/47-offset-delete.js';
+import { describeQuorumApi } from './apis/55-describe-quorum.js';
 import { alterPartitionApi } from './apis/56-alter-partition.js';
 import { describeClusterApi } from './apis/60-describe-cluster.js';
 import { describeProducersApi } from './apis/61-describe-producers.js';
 import { registerBrokerApi } from './apis/62-register-broker.js';
 import { brokerHeartbeatApi } from './apis/63-broker-heartbeat.js';
+import { unregisterBrokerApi } from './apis/64-unregister-broker.js';
 import { describeTransactionsApi } from './apis/65-describe-transactions.js';
 import { listTransactionsApi } from './apis/66-list-transactions.js';
 import { allocateProducerIdsApi } from './apis/67-allocate-producer-ids.js';
 import { consumerGroupHeartbeatApi } from './apis/68-consumer-group-heartbeat.js';
 import { consumerGroupDescribeApi } from './apis/69-consumer-group-describe.js';
 import { describeTopicPartitionsApi } from './apis/75-describe-topic-partitions.js';
+import { addRaftVoterApi } from './apis/80-add-raft-voter.js';
+import { removeRaftVoterApi } from './apis/81-remove-raft-voter.js';
 import { replicaFetchApi } from './apis/1001-replica-fetch.js';
 import { pingApi } from './apis/1002-ping.js';
 import { raftMessageApi } from './apis/1100-raft-message.js';
@@ -71,17 +75,21 @@ export const apis: ReadonlyMap<number, AnyApi> = new Map(
     alterPartitionReassignmentsApi,
     listPartitionReassignmentsApi,
     offsetDeleteApi,
+    describeQuorumApi,
     alterPartitionApi,
     describeClusterApi,
     describeProducersApi,
     registerBrokerApi,
     brokerHeartbeatApi,
+    unregisterBrokerApi,
     describeTransactionsApi,
     listTransactionsApi,
     allocateProducerIdsApi,
     consumerGroupHeartbeatApi,
     consumerGroupDescribeApi,
     describeTopicPartitionsApi,
+    addRaftVoterApi,
+    removeRaftVoterApi,
     replicaFetchApi,
     pingApi,
     raftMessageApi,

@@ -129,6 +129,8 @@ export const errorTable: readonly ErrorDefinition[] = [
     'final',
     'A voter of this id has another directory: this one was emptied or swapped.',
   ),
+  define(126, 'DUPLICATE_VOTER', 'final', 'The node votes already.'),
+  define(127, 'VOTER_NOT_FOUND', 'final', 'No voter has this id and directory.'),
   define(128, 'INVALID_REGULAR_EXPRESSION', 'final', 'The pattern of topic names cannot be used.'),
   define(1000, 'LOG_DISK_FULL', 'retriable', 'The disk is full: nothing was written; free space and it goes on.'),
   define(1001, 'BROKER_SHUTTING_DOWN', 'retriable', 'The broker is stopping and takes no new requests.'),
@@ -147,6 +149,12 @@ export const errorTable: readonly ErrorDefinition[] = [
     'COMMIT_GOES_BACK',
     'final',
     'The offset is lower than the one committed before, and no rewind was allowed.',
+  ),
+  define(
+    1013,
+    'VOTER_CHANGE_IN_PROGRESS',
+    'retriable',
+    'Another change of the voters, or of their leader, is not finished.',
   ),
 ];
 

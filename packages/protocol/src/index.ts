@@ -84,6 +84,22 @@ export {
 } from './apis/46-list-partition-reassignments.js';
 export { offsetDeleteApi, type OffsetDeleteRequest, type OffsetDeleteResponse } from './apis/47-offset-delete.js';
 export {
+  describeQuorumApi,
+  type DescribeQuorumRequest,
+  type DescribeQuorumResponse,
+} from './apis/55-describe-quorum.js';
+export {
+  unregisterBrokerApi,
+  type UnregisterBrokerRequest,
+  type UnregisterBrokerResponse,
+} from './apis/64-unregister-broker.js';
+export { addRaftVoterApi, type AddRaftVoterRequest, type AddRaftVoterResponse } from './apis/80-add-raft-voter.js';
+export {
+  removeRaftVoterApi,
+  type RemoveRaftVoterRequest,
+  type RemoveRaftVoterResponse,
+} from './apis/81-remove-raft-voter.js';
+export {
   alterPartitionApi,
   type AlterPartitionRequest,
   type AlterPartitionResponse,

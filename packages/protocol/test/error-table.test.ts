@@ -72,6 +72,8 @@ const youngerErrors: Readonly<Record<number, string>> = {
   113: 'STALE_MEMBER_EPOCH',
   120: 'TRANSACTION_ABORTABLE',
   125: 'INVALID_VOTER_KEY',
+  126: 'DUPLICATE_VOTER',
+  127: 'VOTER_NOT_FOUND',
   128: 'INVALID_REGULAR_EXPRESSION',
 };
 

@@ -23,10 +23,14 @@ import { incrementalAlterConfigsHandler } from './44-incremental-alter-configs.j
 import { alterPartitionReassignmentsHandler } from './45-alter-partition-reassignments.js';
 import { listPartitionReassignmentsHandler } from './46-list-partition-reassignments.js';
 import { offsetDeleteHandler } from './47-offset-delete.js';
+import { describeQuorumHandler } from './55-describe-quorum.js';
 import { describeClusterHandler } from './60-describe-cluster.js';
+import { unregisterBrokerHandler } from './64-unregister-broker.js';
 import { consumerGroupHeartbeatHandler } from './68-consumer-group-heartbeat.js';
 import { consumerGroupDescribeHandler } from './69-consumer-group-describe.js';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.js';
+import { addRaftVoterHandler } from './80-add-raft-voter.js';
+import { removeRaftVoterHandler } from './81-remove-raft-voter.js';
 import { replicaFetchHandler } from './1001-replica-fetch.js';
 import { pingHandler } from './1002-ping.js';
 
@@ -44,7 +48,11 @@ export function dispatchTable(services: BrokerServices): readonly AnyHandler[] {
     describeLogDirsHandler(services),
     createPartitionsHandler(services),
     incrementalAlterConfigsHandler(services),
+    describeQuorumHandler(services),
     describeClusterHandler(services),
+    unregisterBrokerHandler(services),
+    addRaftVoterHandler(services),
+    removeRaftVoterHandler(services),
     describeTopicPartitionsHandler(services),
     offsetForLeaderEpochHandler(services),
     electLeadersHandler(services),

@@ -3,6 +3,7 @@ import { openAdmin } from '../connect.js';
 import type { CommandContext } from '../program.js';
 import { collect, type CommonOptions, integer, oneOf, UsageError, withCommonOptions } from '../options.js';
 import { printJson, printLine, printTable } from '../output/print.js';
+import { addQuorumCommands } from './quorum.js';
 
 interface StartOptions {
   readonly nodes: number;
@@ -42,6 +43,8 @@ export function addClusterCommands(program: Command, { signal }: CommandContext)
       );
     },
   );
+
+  addQuorumCommands(cluster, signal);
 
   cluster
     .command('start')

@@ -154,8 +154,17 @@ test('a voter with an emptied disk gets no vote and cannot register, and a new c
     code: 'INVALID_VOTER_KEY',
   });
   // Once an operator has removed the old voter, it joins as a new one.
-  await cluster.simulation.complete(active.controller.removeVoter({ id: 1, directoryId: firstDirectoryId }));
+  const described = await cluster.simulation.complete(active.controller.describeQuorum());
+  expect(described.leaderId).toBe(active.nodeId);
+  expect(described.voters).toContainEqual(expect.objectContaining({ nodeId: 1, directoryId: firstDirectoryId }));
+  expect(described.observers).toEqual([{ nodeId: 1, directoryId, logEndOffset: described.highWatermark, lag: 0 }]);
+  const voter = { nodeId: 1, directoryId: firstDirectoryId, timeoutMs: 5000 };
+  await cluster.simulation.complete(active.controller.removeVoter(voter));
   await cluster.simulation.runUntil(() => cluster.node(1).controller.role === 'follower', 30_000);
+  expect((await cluster.simulation.complete(active.controller.describeQuorum())).observers).toEqual([]);
+  await expect(cluster.simulation.complete(active.controller.removeVoter(voter))).rejects.toMatchObject({
+    code: 'VOTER_NOT_FOUND',
+  });
   await cluster.simulation.complete(active.controller.registerBroker(registration(1, { directoryId }), 'remote'));
 });
 

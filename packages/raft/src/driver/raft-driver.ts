@@ -15,6 +15,7 @@ import { assert, type Clock, completion, type Completion, errorMessage, Millrace
 import type { Logger, RandomStream, Timer } from '@millrace/base';
 import type { OutgoingChunk, OutgoingMessage, RaftEffects, StorageOperation } from '../core/effects.js';
 import type { RaftEvent } from '../core/events.js';
+import type { Progress } from '../core/progress.js';
 import { RaftCore } from '../core/raft-core.js';
 import type { RaftEntry } from '../entry.js';
 import type { Leadership } from '../leadership.js';
@@ -185,6 +186,12 @@ export class RaftDriver {
     const snapshot = this.#options.storage.snapshot();
     if (snapshot === undefined || position <= this.startPosition) return;
     this.#step({ kind: 'compact', start: position, snapshot });
+  }
+
+  /** What the leader knows of those that follow it, voters or not. Nothing, on a replica that does not lead. */
+  get followers(): readonly Pick<Progress, 'replica' | 'matched'>[] {
+    const { role } = this.#core.state;
+    return role.kind === 'leader' ? [...role.followers.values()] : [];
   }
 
   /** Waits until `replica`, which must follow already, has caught up, and makes it a voter. Only on the leader. */

@@ -14,6 +14,9 @@ import type { BrokerRegistration, ControllerGateway } from '@millrace/broker';
 import type { Controller } from '@millrace/controller';
 import type { MetadataImage } from '@millrace/controller/image';
 import {
+  addRaftVoterApi,
+  type AddRaftVoterRequest,
+  type AddRaftVoterResponse,
   allocateProducerIdsApi,
   alterPartitionApi,
   type AlterPartitionRequest,
@@ -37,6 +40,8 @@ import {
   describeConfigsApi,
   type DescribeConfigsRequest,
   type DescribeConfigsResponse,
+  describeQuorumApi,
+  type DescribeQuorumResponse,
   electLeadersApi,
   type ElectLeadersRequest,
   type ElectLeadersResponse,
@@ -49,6 +54,12 @@ import {
   type ListPartitionReassignmentsRequest,
   type ListPartitionReassignmentsResponse,
   registerBrokerApi,
+  removeRaftVoterApi,
+  type RemoveRaftVoterRequest,
+  type RemoveRaftVoterResponse,
+  unregisterBrokerApi,
+  type UnregisterBrokerRequest,
+  type UnregisterBrokerResponse,
 } from '@millrace/protocol';
 import type { NodeCalls } from './node-calls.js';
 
@@ -226,6 +237,22 @@ export class ClusterGateway implements ControllerGateway {
 
   describeCluster(): Promise<DescribeClusterResponse> {
     return this.#look({}, describeClusterApi, () => this.#controller.describeCluster());
+  }
+
+  describeQuorum(): Promise<DescribeQuorumResponse> {
+    return this.#look({}, describeQuorumApi, () => this.#controller.describeQuorum());
+  }
+
+  addVoter(request: AddRaftVoterRequest): Promise<AddRaftVoterResponse> {
+    return this.#change(request, addRaftVoterApi, (timed) => this.#controller.addVoter(timed));
+  }
+
+  removeVoter(request: RemoveRaftVoterRequest): Promise<RemoveRaftVoterResponse> {
+    return this.#change(request, removeRaftVoterApi, (timed) => this.#controller.removeVoter(timed));
+  }
+
+  unregisterBroker(request: UnregisterBrokerRequest): Promise<UnregisterBrokerResponse> {
+    return this.#change(request, unregisterBrokerApi, (timed) => this.#controller.unregisterBroker(timed));
   }
 
   #look<Request, Response>(

@@ -5,6 +5,7 @@
 import { type AnyHandler, handlerOf, type RequestContext } from '@millrace/broker';
 import type { Controller } from '@millrace/controller';
 import {
+  addRaftVoterApi,
   allocateProducerIdsApi,
   alterPartitionApi,
   alterPartitionReassignmentsApi,
@@ -14,6 +15,7 @@ import {
   deleteTopicsApi,
   describeClusterApi,
   describeConfigsApi,
+  describeQuorumApi,
   electLeadersApi,
   incrementalAlterConfigsApi,
   listPartitionReassignmentsApi,
@@ -21,6 +23,8 @@ import {
   protocolError,
   raftMessageApi,
   registerBrokerApi,
+  removeRaftVoterApi,
+  unregisterBrokerApi,
   wireError,
 } from '@millrace/protocol';
 import type { NetworkRaftTransport } from './network-raft-transport.js';
@@ -66,6 +70,10 @@ export function quorumHandlers(controller: () => Controller, transport: NetworkR
     handlerOf(incrementalAlterConfigsApi, async (request) => ({ body: await controller().alterConfigs(request) })),
     handlerOf(describeConfigsApi, async (request) => ({ body: await controller().describeConfigs(request) })),
     handlerOf(describeClusterApi, async () => ({ body: await controller().describeCluster() })),
+    handlerOf(describeQuorumApi, async () => ({ body: await controller().describeQuorum() })),
+    handlerOf(addRaftVoterApi, async (request) => ({ body: await controller().addVoter(request) })),
+    handlerOf(removeRaftVoterApi, async (request) => ({ body: await controller().removeVoter(request) })),
+    handlerOf(unregisterBrokerApi, async (request) => ({ body: await controller().unregisterBroker(request) })),
     handlerOf(electLeadersApi, async (request) => ({ body: await controller().electLeaders(request) })),
     handlerOf(alterPartitionReassignmentsApi, async (request) => ({
       body: await controller().alterPartitionReassignments(request),
