@@ -22,6 +22,7 @@
 import type { Clock, MillraceError } from '@millrace/base';
 import { assert, errorMessage, type Logger } from '@millrace/base';
 import { protocolError } from '@millrace/protocol';
+import { BatchView } from '@millrace/record';
 import type { AppendMemory, AppendResult, PartitionLog } from '@millrace/storage';
 import type { CommitWaiter } from '../waiting/commit-queue.js';
 import type { CommitGoal } from '../waiting/pending-produce.js';
@@ -421,6 +422,17 @@ export class Partition {
   /** Begins anew at the leader's log start, where this log has nothing that the leader still has. */
   async restartAt(following: Following, logStartOffset: number): Promise<void> {
     if (this.#isFollowed(following)) await this.#cut.all(logStartOffset);
+  }
+
+  /** Begins anew with batches of which the first begins below the start of this log, where this log is empty. */
+  async restartWith(following: Following, batches: Uint8Array): Promise<void> {
+    const { baseOffset } = new BatchView().at(batches, 0);
+    const highWatermark = this.#highWatermark;
+    await this.restartAt(following, baseOffset);
+    if (!this.#isFollowed(following) || this.log.endOffset !== baseOffset) return;
+    this.appendReplicated(following, batches);
+    // It fell with the end of the log, which was never really there.
+    this.#highWatermark = Math.min(Math.max(highWatermark, this.#highWatermark), this.log.endOffset);
   }
 
   runAtEndOfTurn(): void {

@@ -90,10 +90,7 @@ export class FollowedReplica {
         this.#cut(this.#cutAt(reply.diverging));
         return 0;
       }
-      if (this.#beginsWithin(batches)) {
-        this.#cut(this.#restartWithin(batches, reply));
-        return batches.length;
-      }
+      if (this.#startsInside(batches)) return 0;
       if (batches.length > 0) this.partition.appendReplicated(this.following, batches);
       this.partition.noteLeader(this.following, reply);
       this.#failures = 0;
@@ -142,19 +139,19 @@ export class FollowedReplica {
   }
 
   /**
-   * Whether an empty log is to begin in the middle of the leader's first batch: records were deleted up to there, and
-   * batches are sent whole.
+   * The leader's log start may lie inside a batch. An empty log that begins there takes the whole batch; its start moves
+   * on again with the leader's next answer.
    */
-  #beginsWithin(batches: Uint8Array): boolean {
+  #startsInside(batches: Uint8Array): boolean {
     const { startOffset, endOffset } = this.partition.log;
-    return batches.length > 0 && startOffset === endOffset && new BatchView(batches).baseOffset < endOffset;
-  }
-
-  /** Takes the batch as a whole, and then the leader's log start within it. */
-  async #restartWithin(batches: Uint8Array, reply: ReplyEntry): Promise<void> {
-    await this.partition.restartAt(this.following, new BatchView(batches).baseOffset);
-    this.partition.appendReplicated(this.following, batches);
-    this.partition.noteLeader(this.following, reply);
+    if (batches.length === 0 || startOffset !== endOffset) return false;
+    const view = new BatchView().at(batches, 0);
+    const isAcross = view.baseOffset >= 0 && view.baseOffset < startOffset && view.nextOffset > startOffset;
+    // What is wrong with others, the append says.
+    if (!isAcross || view.sizeBytes > batches.length || !view.isCrcValid()) return false;
+    // The bytes are the reader's, which uses them again.
+    this.#cut(this.partition.restartWith(this.following, batches.slice()));
+    return true;
   }
 
   #cut(work: Promise<void>): void {

@@ -237,6 +237,23 @@ describe('a follower that was away', () => {
     expect(checks.violations).toEqual([]);
   });
 
+  test('begins anew with a whole batch, when the leader’s log starts inside one', async () => {
+    const { cluster, topicId, third, client, checks } = await fixture();
+    await cluster.complete(send(client, topicId, 'a'));
+    cluster.kill(third);
+    await cluster.until(() => !cluster.partition(topicId).isr.includes(third));
+    const batch = batchOf(['b', 'c', 'd']);
+    await cluster.complete(produce(client, [{ topicId, partition: 0, batch }]));
+    const partitions = [{ topicId, partition: 0, beforeOffset: 3 }];
+    await cluster.complete(client.call(deleteRecordsApi, { partitions, timeoutMs: 1000 }));
+    await cluster.restart(third);
+    await cluster.until(() => cluster.isHealed(topicId));
+    await cluster.until(() => cluster.replica(third, topicId)?.logStartOffset === 3);
+    checks.stop();
+    expect(cluster.replica(third, topicId)).toMatchObject({ logStartOffset: 3, endOffset: 4 });
+    expect(checks.violations).toEqual([]);
+  });
+
   test('finds its topic deleted and another of the same name, and does not mix them', async () => {
     const { cluster, topicId, third, client, checks } = await fixture();
     checks.stop();
