@@ -144,6 +144,7 @@ export class Broker {
       logger,
       random: random.stream('group coordinator'),
       metrics: environment.metrics,
+      mayBeReplaced: () => this.#membership.mayBeReplaced,
     });
     this.#membership = new Membership({
       nodeId,

@@ -375,7 +375,11 @@ test('a coordinator that starts again knows what the one before had committed', 
   node.simulation.kill('node');
   await node.startNode(node.simulation.restart('node'));
   const again = await node.client();
-  expect(await node.complete(refusal(committedOffsets(again)))).toMatch(/NONE|COORDINATOR_LOAD_IN_PROGRESS/);
+  // Never "nothing committed" while it is reading.
+  const first = await node.complete(
+    committedOffsets(again).catch((error: unknown) => (error as { code: string }).code),
+  );
+  if (first !== 'COORDINATOR_LOAD_IN_PROGRESS') expect(first).toEqual({ 'orders-2': 42 });
   await ready(node, again);
   expect(await node.complete(committedOffsets(again))).toEqual({ 'orders-2': 42 });
   expect(await node.complete(describeGroup(again))).toEqual(before);

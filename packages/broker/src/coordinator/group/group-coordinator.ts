@@ -42,6 +42,8 @@ export interface GroupCoordinatorOptions {
   readonly logger: Logger;
   readonly random: RandomStream;
   readonly metrics: Metrics;
+  /** Others may lead what this node thinks it leads. */
+  readonly mayBeReplaced: () => boolean;
 }
 
 /** What the coordinator holds for one partition that is led here. */
@@ -80,6 +82,7 @@ export class GroupCoordinator {
       logger,
       random,
       maxPending: settings.maxPending,
+      mayBeReplaced: options.mayBeReplaced,
       observe: (index) => this.#observer(index),
     });
     this.#unsubscribe = controller.subscribe((_image, delta) => {

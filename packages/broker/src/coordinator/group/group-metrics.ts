@@ -2,10 +2,8 @@
 import type { Counter, Gauge, Histogram, Labels, Metrics } from '@millrace/base';
 import { rebalanceTriggers } from '@millrace/protocol';
 import type { GroupEntry } from './group-entry.js';
-import { type GroupStateName } from './group-state.js';
 
 const durationSeconds = [0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
-export const observedStates: readonly GroupStateName[] = ['empty', 'reconciling', 'stable'];
 
 export class GroupMetrics {
   readonly loadSeconds: Histogram;

@@ -3,8 +3,9 @@
  * is taken until it is lost.
  *
  *     loading --> active       all that earlier leaders committed is replayed
- *        |  \--> loading       the log could not be read, or its end is not committed yet: tried again
- *        \--> over <-- active  the leadership ended; another one gets an object of its own
+ *        \---> loading         the log could not be read, or its end is not committed yet: tried again
+ *     active --> loading       what was appended may not be committed: the log alone says what is
+ *     any    --> over          the leadership ended; another one gets an object of its own
  *
  * While loading nothing is answered but that it is loading: an offset that was committed is never reported as none.
  */
@@ -34,7 +35,7 @@ export interface CoordinatorMachine<State, Command, Entry, Reply> {
 
 /** Told of what happens in one partition. */
 export interface CoordinatorObserver<State, Entry> {
-  /** All that was committed before is in the state; commands are taken from now on. */
+  /** All that was committed before is in the state; commands are taken from now on. Called again after a reload. */
   loaded(state: State, durationMs: number): void;
   committed(state: State, entries: readonly Entry[]): void;
   /** Nothing that was known of it counts any more. Called once, also where it was never loaded. */
@@ -51,6 +52,8 @@ export interface CoordinatorPartitionOptions<State, Command, Entry, Reply> {
   readonly random: RandomStream;
   readonly maxPending: number;
   readonly maxBatchBytes: number;
+  /** Others may lead what this node thinks it leads. */
+  readonly mayBeReplaced: () => boolean;
 }
 
 const retryBackoff = { initialMs: 50, maxMs: 2000, jitter: 0.2 };
@@ -61,8 +64,7 @@ export class CoordinatorPartition<State, Command, Entry, Reply> {
   readonly #log: PartitionCommittedLog<Entry>;
   readonly #host: StateMachineHost<State, Command, Entry, Reply>;
   readonly #end = new AbortController();
-  /** Set once, by the first load that succeeds. */
-  #isLoaded = false;
+  #isLoading = false;
 
   constructor(options: CoordinatorPartitionOptions<State, Command, Entry, Reply>) {
     const { coordinator, observer, clock, logger, partition, leadership, maxBatchBytes } = options;
@@ -93,7 +95,7 @@ export class CoordinatorPartition<State, Command, Entry, Reply> {
 
   /** Whether it takes commands. */
   get isActive(): boolean {
-    return this.#isLoaded && this.#host.isActive;
+    return !this.#isLoading && this.#host.isActive;
   }
 
   /** As far as it is committed. */
@@ -102,7 +104,14 @@ export class CoordinatorPartition<State, Command, Entry, Reply> {
   }
 
   submit(command: Command): Promise<Reply> {
-    if (!this.#isLoaded && !this.#end.signal.aborted) return Promise.reject(this.#loading());
+    if (!this.#isOver()) {
+      if (!this.isActive) {
+        void this.#load();
+        return Promise.reject(this.#loading());
+      }
+      const replaced = this.#perhapsReplaced();
+      if (replaced !== undefined) return Promise.reject(replaced);
+    }
     return this.#host.submit(command);
   }
 
@@ -116,13 +125,23 @@ export class CoordinatorPartition<State, Command, Entry, Reply> {
   }
 
   async #load(): Promise<void> {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    try {
+      await this.#loadUntilDone();
+    } finally {
+      this.#isLoading = false;
+    }
+  }
+
+  async #loadUntilDone(): Promise<void> {
     const { clock, logger, random, observer, partition } = this.#options;
     const startedMs = clock.monotonicMs();
     for (let attempt = 1; !this.#end.signal.aborted; attempt += 1) {
       try {
         await this.#host.rebuild();
         if (!this.#host.isActive) return;
-        this.#isLoaded = true;
+        this.#isLoading = false;
         observer.loaded(this.#host.state, clock.monotonicMs() - startedMs);
         return;
       } catch (error) {
@@ -137,6 +156,18 @@ export class CoordinatorPartition<State, Command, Entry, Reply> {
   /** Asked anew: it may have ended while something was awaited. */
   #isOver(): boolean {
     return this.#end.signal.aborted;
+  }
+
+  /** Whoever coordinates now may have put members out: what is known here is not told any more. */
+  #perhapsReplaced(): MillraceError | undefined {
+    const { partition, mayBeReplaced } = this.#options;
+    if (!mayBeReplaced()) return undefined;
+    try {
+      partition.requireNoOtherLeader();
+      return undefined;
+    } catch (error) {
+      return protocolError('NOT_COORDINATOR', errorMessage(error), error);
+    }
   }
 
   #loading(): MillraceError {

@@ -21,6 +21,8 @@ export interface CoordinatorsOptions<State, Command, Entry, Reply> {
   readonly random: RandomStream;
   /** Commands of one partition that may wait for their commit. */
   readonly maxPending: number;
+  /** Others may lead what this node thinks it leads. */
+  readonly mayBeReplaced: () => boolean;
   /** Made once for each leadership of a partition. */
   readonly observe: (index: number) => CoordinatorObserver<State, Entry>;
 }
@@ -56,7 +58,7 @@ export class Coordinators<State, Command, Entry, Reply> {
       before.end(notCoordinator(partition.label));
     }
     if (leadership === undefined || this.#isClosed) return;
-    const { coordinator, clock, logger, random, maxPending, observe, topic } = this.#options;
+    const { coordinator, clock, logger, random, maxPending, mayBeReplaced, observe, topic } = this.#options;
     const led = new CoordinatorPartition({
       coordinator,
       observer: observe(index),
@@ -66,6 +68,7 @@ export class Coordinators<State, Command, Entry, Reply> {
       logger,
       random,
       maxPending,
+      mayBeReplaced,
       maxBatchBytes: topic.maxBatchBytes,
     });
     this.#led.set(index, led);

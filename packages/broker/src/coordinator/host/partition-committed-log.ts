@@ -144,7 +144,7 @@ export class PartitionCommittedLog<Entry> implements CommittedLog<Entry> {
           this.#waitFor(position, resolve, reject);
         } else {
           settle(() => {
-            reject(error);
+            reject(error.code === 'NOT_LEADER_OR_FOLLOWER' ? protocolError('NOT_COORDINATOR', error.message) : error);
           });
         }
       },
