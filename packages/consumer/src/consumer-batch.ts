@@ -1,5 +1,9 @@
 import type { ConsumerRecord, TopicPartition } from './consumer-record.js';
+import type { PartitionState } from './partition-state.js';
 import { RecordReader, type RecordReaderOptions } from './record-reader.js';
+
+/** Commits up to the end of a batch of this partition. */
+export type CommitBatch = (state: PartitionState, nextOffset: number) => Promise<void>;
 
 /**
  * Records of one partition that arrived together, in order. Iterating is synchronous: no promise, no timer between
@@ -18,9 +22,10 @@ export class ConsumerBatch<Key = Uint8Array | null, Value = Uint8Array | null>
   /** Offset after the last readable record of the partition when this was fetched. */
   readonly highWatermark: number;
   readonly #reader: RecordReaderOptions<Key, Value>;
+  readonly #commit: CommitBatch;
 
   /** Made by the consumer. */
-  constructor(reader: RecordReaderOptions<Key, Value>) {
+  constructor(reader: RecordReaderOptions<Key, Value>, commit: CommitBatch) {
     const { state, chunk } = reader;
     this.topic = state.topic;
     this.partition = state.partition;
@@ -29,6 +34,15 @@ export class ConsumerBatch<Key = Uint8Array | null, Value = Uint8Array | null>
     this.sizeBytes = chunk.bytes.length;
     this.highWatermark = chunk.highWatermark;
     this.#reader = reader;
+    this.#commit = commit;
+  }
+
+  /**
+   * Commits that this batch is processed, all of it. Rejects with `STALE_MEMBER_EPOCH` when its partition was given to
+   * another member meanwhile, which then gets these records too.
+   */
+  commit(): Promise<void> {
+    return this.#commit(this.#reader.state, this.nextOffset);
   }
 
   /**
@@ -41,12 +55,12 @@ export class ConsumerBatch<Key = Uint8Array | null, Value = Uint8Array | null>
     this.#reader.chunk.memory?.release();
   }
 
-  /** From the first record, each time. After a `seek` of this partition iteration ends early. */
+  /** From the first record, each time. After a `seek` of this partition, or its loss, iteration ends early. */
   [Symbol.iterator](): Iterator<ConsumerRecord<Key, Value>> {
     const reader = new RecordReader(this.#reader);
     return {
       next: () => {
-        const value = reader.next();
+        const value = this.#reader.state.isRemoved ? undefined : reader.next();
         return value === undefined ? { done: true, value: undefined } : { done: false, value };
       },
     };

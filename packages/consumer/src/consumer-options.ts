@@ -3,8 +3,9 @@
  */
 import { MillraceError, type Environment } from '@millrace/base';
 import type { Assignment, StartPosition } from './consumer-record.js';
+import { groupSettings, type GroupOptions, type GroupSettings } from './group/group-options.js';
 
-export interface ConsumerOptions<Key = Uint8Array | null, Value = Uint8Array | null> {
+export interface ConsumerOptions<Key = Uint8Array | null, Value = Uint8Array | null> extends GroupOptions {
   /** `host:port` of any nodes of the cluster, as a list or separated by commas. */
   readonly bootstrap: string | readonly string[];
   readonly clientId?: string;
@@ -12,10 +13,11 @@ export interface ConsumerOptions<Key = Uint8Array | null, Value = Uint8Array | n
   readonly topics?: readonly string[];
   /** Reads exactly these partitions; `assign` changes them. */
   readonly assignments?: readonly Assignment[];
-  /** Where partitions begin ('end'). Partitions that a topic gains later begin at the beginning. */
+  /**
+   * Where partitions begin ('end'); in a group those of which nothing is committed. Partitions that a topic gains later
+   * begin at the beginning.
+   */
   readonly from?: StartPosition;
-  /** Sharing partitions with other members. Refused with `UNSUPPORTED_FEATURE`: this version has no consumer groups yet. */
-  readonly group?: string;
   /** What to do where the position is not in the log, for instance because it was deleted ('earliest'). */
   readonly autoOffsetReset?: AutoOffsetReset;
   /** Whether records of open and aborted transactions are read ('read-committed': they are not). */
@@ -47,6 +49,7 @@ export type AutoOffsetReset = 'earliest' | 'latest' | 'error';
 
 /** The checked options that the parts of the consumer use. */
 export interface ConsumerSettings {
+  readonly group: GroupSettings | undefined;
   readonly from: StartPosition;
   readonly autoOffsetReset: AutoOffsetReset;
   readonly isolation: 'read-committed' | 'read-uncommitted';
@@ -67,13 +70,6 @@ const mib = 1024 * 1024;
 export function consumerSettings(
   options: Omit<ConsumerOptions, 'deserializeKey' | 'deserializeValue'>,
 ): ConsumerSettings {
-  if (options.group !== undefined) {
-    throw new MillraceError(
-      'UNSUPPORTED_FEATURE',
-      `Consumer groups do not exist in this version, so group '${options.group}' cannot be joined. ` +
-        `Leave 'group' out and read the partitions directly with 'topics' or 'assignments'.`,
-    );
-  }
   if (options.topics !== undefined && options.assignments !== undefined) {
     throw new MillraceError('INVALID_CONFIG', 'Consumer options topics and assignments exclude each other; give one.');
   }
@@ -86,6 +82,7 @@ export function consumerSettings(
     throw invalid('isolation', isolation, 'read-committed or read-uncommitted');
   }
   const settings = {
+    group: groupSettings(options),
     from: startPosition(options.from ?? 'end'),
     autoOffsetReset,
     isolation,

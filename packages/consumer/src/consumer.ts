@@ -5,10 +5,11 @@
  *                ▲              │                                        │
  *                └── room ◀─────┴──────────── positions ◀────────────────┘
  *
- * Fetching goes on while the program works, up to `prefetchBytes`. One thing reads at a time: an iteration that begins
+ * Which partitions: those of `topics`, or of `assignments`, or, in a group, those that the group's coordinator gives this
+ * member. Fetching goes on while the program works, up to `prefetchBytes`. One thing reads at a time: an iteration that begins
  * takes over where another stopped.
  */
-import { backoffMs, MillraceError } from '@millrace/base';
+import { backoffMs, errorMessage, MillraceError } from '@millrace/base';
 import { ClusterClient, type TopicMetadata } from '@millrace/client';
 import type { ConsumerBatch } from './consumer-batch.js';
 import { consumerSettings, startPosition, type ConsumerOptions, type ConsumerSettings } from './consumer-options.js';
@@ -17,6 +18,9 @@ import { Delivery } from './delivery.js';
 import { endOffsets } from './end-offsets.js';
 import { FetchCore } from './fetch-core.js';
 import { Fetcher } from './fetcher.js';
+import { GroupMember } from './group/group-member.js';
+import { committedOffsets } from './group/committed-offsets.js';
+import { givenUp, type CommitEntry, type MemberIdentity } from './group/offset-committer.js';
 import { ItemIterator } from './item-iterator.js';
 import type { PartitionState } from './partition-state.js';
 import { run, type RunOptions } from './run.js';
@@ -35,6 +39,13 @@ export interface PartitionLag extends TopicPartition {
   readonly lag: number;
 }
 
+/** The next offset to read of a partition: everything before it is done. */
+export interface OffsetToCommit extends TopicPartition {
+  readonly offset: number;
+  /** Any text to keep with it. */
+  readonly metadata?: string;
+}
+
 export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implements AsyncIterable<
   ConsumerRecord<Key, Value>
 > {
@@ -48,7 +59,8 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
   #topics: Set<string> | undefined;
   /** Topics of which the first partitions were taken in: later ones are new, and begin at their beginning. */
   readonly #joined = new Set<string>();
-  #isClosed = false;
+  readonly #group: GroupMember | undefined;
+  #closed: Promise<void> | undefined;
 
   constructor(options: ConsumerOptions<Key, Value>) {
     const settings = consumerSettings(options);
@@ -69,6 +81,8 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
       maxDecompressedBytes: settings.maxDecompressedBytes,
       deserializers: { key: options.deserializeKey, value: options.deserializeValue },
       onRoom: () => this.#fetcher.wake(),
+      commitBatch: (state, nextOffset) => this.#commitBatch(state, nextOffset),
+      ...(settings.group === undefined ? {} : { gate: (held) => this.#member('batches').gate.pass(held) }),
     });
     this.#fetcher = new Fetcher({
       client: this.#client,
@@ -80,6 +94,23 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
       onNews: () => this.#delivery.wake(),
       onTopicError: (topic, error) => this.#failTopic(topic, error),
     });
+    if (settings.group !== undefined) {
+      this.#group = new GroupMember({
+        client: this.#client,
+        settings: settings.group,
+        core: this.#core,
+        work: this.#delivery,
+        from: settings.from,
+        timeoutMs: settings.requestTimeoutMs,
+        backoff,
+        random,
+        onChange: (topics) => this.#fetcher.setTopics(topics),
+        onNews: () => this.#delivery.wake(),
+        onCallbackError: (error) => this.#delivery.addTopicError(error),
+        onFatal: (error) => this.#delivery.end(error),
+      });
+      return;
+    }
     this.#topics = options.topics === undefined ? undefined : new Set(options.topics);
     if (this.#topics === undefined) this.assign(options.assignments ?? []);
     else this.#fetcher.setTopics(this.#topics);
@@ -91,14 +122,18 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
 
   /** As iterating the consumer itself, with options. Ends when the consumer is closed. */
   records(options: IterationOptions = {}): AsyncIterableIterator<ConsumerRecord<Key, Value>> {
-    this.#fetcher.start();
+    this.#start();
     return new ItemIterator<ConsumerRecord<Key, Value>>(
       {
         take: () => this.#delivery.record(),
         news: () => this.#delivery.news(),
         wake: () => this.#delivery.wake(),
         isOver: () => this.#isClosed,
-        onReturn: () => this.#delivery.putBack(),
+        onAsk: () => this.#delivery.settle(),
+        onReturn: () => {
+          this.#delivery.putBack();
+          this.#delivery.stopped();
+        },
       },
       this.#signalOf(options),
     );
@@ -106,14 +141,15 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
 
   /** Records in the batches in which they came: to go through each without a promise per record. */
   batches(options: IterationOptions = {}): AsyncIterableIterator<ConsumerBatch<Key, Value>> {
-    this.#fetcher.start();
+    this.#start();
     return new ItemIterator<ConsumerBatch<Key, Value>>(
       {
         take: () => this.#delivery.batch(),
         news: () => this.#delivery.news(),
         wake: () => this.#delivery.wake(),
         isOver: () => this.#isClosed,
-        onReturn: () => undefined,
+        onAsk: () => this.#delivery.settle(),
+        onReturn: () => this.#delivery.stopped(),
       },
       this.#signalOf(options),
     );
@@ -124,7 +160,7 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
    * when the consumer is closed, rejects with the first error.
    */
   run(options: RunOptions<Key, Value>): Promise<void> {
-    this.#fetcher.start();
+    this.#start();
     const signal = this.#signalOf(options);
     return run(this.#delivery, signal === undefined ? options : { ...options, signal }, () => this.#isClosed);
   }
@@ -134,7 +170,7 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
    * `from: 'end'`. An error that keeps a partition from having one is thrown by the iteration.
    */
   async ready(options: IterationOptions = {}): Promise<void> {
-    this.#fetcher.start();
+    this.#start();
     const signal = this.#signalOf(options);
     const wake = (): void => this.#delivery.wake();
     signal?.addEventListener('abort', wake, { once: true });
@@ -148,8 +184,70 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
     }
   }
 
+  /**
+   * Commits, in a group, and resolves when the coordinator has it. Without offsets: everything that was handed over is
+   * done, the last record included; with `run`, everything whose callback has ended. Rejects with `STALE_MEMBER_EPOCH`
+   * when a partition was given up or lost: what was read of it is another member's to commit.
+   */
+  async commit(offsets?: readonly OffsetToCommit[], options: IterationOptions = {}): Promise<void> {
+    const { committer } = this.#member('commit');
+    const signal = this.#signalOf(options);
+    signal?.throwIfAborted();
+    const entries =
+      offsets === undefined
+        ? [...this.#core.partitions.values()].flatMap((state) => committer.entry(state, state.position) ?? [])
+        : offsets.map((offset) => this.#entry(offset));
+    await untilAborted(committer.commit(entries), signal);
+  }
+
+  /** As `commit`, without waiting: `onDone` hears of the end. */
+  commitAsync(offsets?: readonly OffsetToCommit[], onDone?: (error?: unknown) => void): void {
+    const { logger } = this.#client.environment;
+    this.commit(offsets).then(
+      () => onDone?.(),
+      (error: unknown) => {
+        if (onDone === undefined) logger.warn('offsets were not committed', { error: errorMessage(error) });
+        else onDone(error);
+      },
+    );
+  }
+
+  /** What the group has committed of partitions; undefined where it has nothing. */
+  async committed(
+    partitions: readonly TopicPartition[] = this.assignment(),
+    options: IterationOptions = {},
+  ): Promise<(TopicPartition & { readonly offset: number | undefined })[]> {
+    const { link } = this.#member('committed');
+    const signal = this.#signalOf(options);
+    const ids = await Promise.all(partitions.map(({ topic }) => this.#client.topic(topic, { signal })));
+    const offsets = await committedOffsets({
+      client: this.#client,
+      link,
+      group: this.#settings.group?.group ?? '',
+      memberId: '',
+      memberEpoch: () => -1,
+      partitions: partitions.map(({ partition }, index) => ({ partition, topicId: ids[index]?.topicId ?? '' })),
+      limit: { timeoutMs: this.#settings.requestTimeoutMs, signal },
+    });
+    return partitions.map(({ topic, partition }, index) => {
+      const offset = offsets[index] ?? -1;
+      return { topic, partition, offset: offset === -1 ? undefined : offset };
+    });
+  }
+
+  /** Who this consumer is in its group, and under which epoch; 0 while it has not joined. */
+  groupMetadata(): MemberIdentity & { readonly group: string } {
+    return { group: this.#settings.group?.group ?? '', ...this.#member('groupMetadata').identity };
+  }
+
   /** Reads exactly these partitions from now on. Those read already go on where they are unless `from` is given. */
   assign(assignments: readonly Assignment[]): void {
+    if (this.#group !== undefined) {
+      throw new MillraceError(
+        'INVALID_CONFIG',
+        'In a group the coordinator assigns partitions: leave group out to assign.',
+      );
+    }
     for (const { from } of assignments) if (from !== undefined) startPosition(from);
     this.#topics = undefined;
     this.#delivery.putBack();
@@ -217,19 +315,39 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
     });
   }
 
-  /** Ends iterations and `run`, and closes the connections. Closing twice does nothing more. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#fetcher.close();
-    this.#delivery.wake();
-    await this.#client.close();
+  /**
+   * Ends iterations and `run`, and closes the connections. In a group: waits for the callbacks of `run`, commits what is
+   * processed, and leaves. Closing twice does nothing more.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  get #isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  async #close(): Promise<void> {
+    // Iterations find it closed when they look.
+    await Promise.resolve();
+    this.#fetcher.close();
+    this.#delivery.wake();
+    await this.#group?.close();
+    await this.#client.close();
+  }
+
+  #start(): void {
+    this.#fetcher.start();
+    this.#group?.start();
+  }
+
   #isPlaced(): boolean {
+    if (this.#group?.isSettled === false) return false;
     const areTopicsKnown = [...(this.#topics ?? [])].every((topic) => this.#joined.has(topic));
     return areTopicsKnown && [...this.#core.partitions.values()].every(({ phase }) => phase !== 'locating');
   }
@@ -261,8 +379,53 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
     );
   }
 
+  #member(what: string): GroupMember {
+    if (this.#group !== undefined) return this.#group;
+    throw new MillraceError('INVALID_CONFIG', `${what} needs a group: give the consumer one.`);
+  }
+
+  #entry({ topic, partition, offset, metadata }: OffsetToCommit): CommitEntry {
+    const { committer } = this.#member('commit');
+    const state = this.#core.find(topic, partition);
+    const group = this.#settings.group?.group ?? '';
+    if (state === undefined) throw givenUp(group, { topic, partition });
+    startPosition({ offset });
+    const { generation } = state;
+    return {
+      state,
+      generation,
+      offset,
+      metadata: metadata ?? null,
+      allowRewind: offset < committer.committedOf(state),
+    };
+  }
+
+  async #commitBatch(state: PartitionState, nextOffset: number): Promise<void> {
+    const { committer } = this.#member('batch.commit');
+    if (this.#core.find(state.topic, state.partition) !== state) {
+      throw givenUp(this.#settings.group?.group ?? '', state);
+    }
+    const entry = committer.entry(state, nextOffset);
+    if (entry !== undefined) await committer.commit([entry]);
+  }
+
   #signalOf({ signal }: { readonly signal?: AbortSignal | undefined }): AbortSignal | undefined {
     if (this.#signal === undefined || signal === undefined) return signal ?? this.#signal;
     return AbortSignal.any([this.#signal, signal]);
+  }
+}
+
+/** The work goes on; only the wait ends. */
+async function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return work;
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

@@ -5,7 +5,7 @@
  */
 import { completion, type Completion, type MillraceError } from '@millrace/base';
 import type { Chunk } from './chunk.js';
-import { ConsumerBatch } from './consumer-batch.js';
+import { ConsumerBatch, type CommitBatch } from './consumer-batch.js';
 import type { FetchCore } from './fetch-core.js';
 import type { Deserializers, FetchedRecord } from './fetched-record.js';
 import type { PartitionState } from './partition-state.js';
@@ -17,6 +17,10 @@ export interface DeliveryOptions<Key, Value> {
   readonly deserializers: Deserializers<Key, Value>;
   /** Room was made: more can be fetched. */
   readonly onRoom: () => void;
+  /** Commits what a batch brought, for `ConsumerBatch.commit`. */
+  readonly commitBatch: CommitBatch;
+  /** Whether a chunk may be handed over now; where it says no, it takes the chunk and gives it to `admit` later. */
+  readonly gate?: ((held: HeldChunk) => boolean) | undefined;
 }
 
 /** A chunk that the program works on. Its partition gives out nothing else until `release`. */
@@ -26,6 +30,11 @@ export interface HeldChunk {
   readonly generation: number;
 }
 
+/**
+ * What the program has in hand: a record, until the next is asked for, or a chunk as a batch. It is not processed yet.
+ *
+ *     log   ... processed ... [in hand] position ...
+ */
 export class Delivery<Key, Value> {
   readonly #options: DeliveryOptions<Key, Value>;
   #waiters: Completion<void>[] = [];
@@ -33,6 +42,20 @@ export class Delivery<Key, Value> {
   /** The chunk that records are read from. */
   #held: HeldChunk | undefined;
   #reader: RecordReader<Key, Value> | undefined;
+  /** The partition of what is in hand; its generation then, and the first offset. */
+  #inHand: PartitionState | undefined;
+  #inHandGeneration = 0;
+  #inHandOffset = 0;
+  /** The program iterates: it will ask again when it is done with what it has in hand. */
+  #isAwaited = false;
+  #askWaiters: Completion<void>[] = [];
+  /** Chunks that came through the gate late. */
+  #admitted: HeldChunk[] = [];
+  /** Partitions with a chunk that waits at the gate, or has come through and not been asked for. */
+  readonly #atGate = new Set<PartitionState>();
+  #fatal: MillraceError | undefined;
+  /** Rises with everything that the program asks for: when it stands still, so does the program. */
+  asks = 0;
 
   constructor(options: DeliveryOptions<Key, Value>) {
     this.#options = options;
@@ -40,6 +63,7 @@ export class Delivery<Key, Value> {
 
   /** The next record; undefined when none is there now. Throws what ended the reading of a partition or topic. */
   record(): FetchedRecord<Key, Value> | undefined {
+    this.settle();
     for (;;) {
       if (this.#reader !== undefined) {
         const record = this.#nextOfReader(this.#reader);
@@ -54,9 +78,11 @@ export class Delivery<Key, Value> {
 
   /** The next chunk as a batch; its partition counts as read up to its end. */
   batch(): ConsumerBatch<Key, Value> | undefined {
+    this.settle();
     this.putBack();
     const held = this.hold();
     if (held === undefined) return undefined;
+    this.#handOver(held, held.chunk.firstOffset);
     held.state.delivered(held.chunk.nextOffset);
     this.release(held);
     return this.toBatch(held);
@@ -64,12 +90,23 @@ export class Delivery<Key, Value> {
 
   /** The next chunk, for somebody who says when it is done; undefined when none is there now. Throws as `record`. */
   hold(): HeldChunk | undefined {
+    if (this.#fatal !== undefined) throw this.#fatal;
     const topicError = this.#topicErrors.shift();
     if (topicError !== undefined) throw topicError;
-    const { core } = this.#options;
+    const { core, gate } = this.#options;
+    for (let held = this.#admitted.shift(); held !== undefined; held = this.#admitted.shift()) {
+      this.#atGate.delete(held.state);
+      if (held.state.generation === held.generation && !held.state.isWithheld) return held;
+      this.release(held);
+    }
     for (let state = core.hold(); state !== undefined; state = core.hold()) {
       const chunk = state.take();
-      if (chunk !== undefined) return { state, chunk, generation: state.generation };
+      if (chunk !== undefined) {
+        const held = { state, chunk, generation: state.generation };
+        if (gate === undefined || gate(held)) return held;
+        this.#atGate.add(state);
+        continue;
+      }
       const error = state.takeError();
       core.release(state);
       if (error !== undefined) throw error;
@@ -82,6 +119,63 @@ export class Delivery<Key, Value> {
     if (state.generation === generation && state.phase !== 'locating') state.putBack(chunk);
     this.#options.core.release(state);
     this.#options.onRoom();
+    this.#tellAskers();
+  }
+
+  /** A chunk that the gate had kept may be handed over. */
+  admit(held: HeldChunk): void {
+    this.#admitted.push(held);
+    this.wake();
+  }
+
+  /** A chunk that the gate had kept stays to be read. */
+  refuse(held: HeldChunk): void {
+    this.#atGate.delete(held.state);
+    this.release(held);
+  }
+
+  /** The program asks for more: what it had in hand is processed. */
+  settle(): void {
+    this.asks += 1;
+    this.#inHand = undefined;
+    this.#tellAskers();
+  }
+
+  /** The program has stopped iterating, and may or may not have processed what it has in hand. */
+  stopped(): void {
+    this.#isAwaited = false;
+    this.#tellAskers();
+  }
+
+  /** Whether the program works on something of this partition, and will say when it is done. */
+  isBusy(state: PartitionState): boolean {
+    if (this.#isAwaited && this.#inHand === state) return true;
+    return this.isWorkedOn(state);
+  }
+
+  /** Whether a callback of `run` has a chunk of this partition. */
+  isWorkedOn(state: PartitionState): boolean {
+    return state.isHeld && this.#held?.state !== state && !this.#atGate.has(state);
+  }
+
+  /** The offset before which everything of a partition is processed; undefined while its place is not known. */
+  processedOf(state: PartitionState): number | undefined {
+    const { position } = state;
+    if (position === undefined || this.#inHand !== state || this.#inHandGeneration !== state.generation)
+      return position;
+    return Math.min(this.#inHandOffset, position);
+  }
+
+  /** Resolves when the program asks for more, stops iterating, or is done with a chunk. */
+  nextAsk(): Promise<void> {
+    const waiter = completion();
+    this.#askWaiters.push(waiter);
+    return waiter.promise;
+  }
+
+  /** Whether somebody waits for something to be there. */
+  get isWaitedFor(): boolean {
+    return this.#waiters.length > 0;
   }
 
   read({ state, chunk }: HeldChunk): RecordReader<Key, Value> {
@@ -89,7 +183,7 @@ export class Delivery<Key, Value> {
   }
 
   toBatch({ state, chunk }: HeldChunk): ConsumerBatch<Key, Value> {
-    return new ConsumerBatch({ ...this.#options, state, chunk });
+    return new ConsumerBatch({ ...this.#options, state, chunk }, this.#options.commitBatch);
   }
 
   /** Gives back the rest of the chunk that records are read from: another reader follows, or its partition is paused. */
@@ -103,6 +197,12 @@ export class Delivery<Key, Value> {
   /** Whether records are being read from this partition's chunk. */
   isReading(state: PartitionState): boolean {
     return this.#held?.state === state;
+  }
+
+  /** Nothing will ever come again. */
+  end(error: MillraceError): void {
+    this.#fatal = error;
+    this.wake();
   }
 
   addTopicError(error: MillraceError): void {
@@ -125,11 +225,26 @@ export class Delivery<Key, Value> {
     for (const waiter of waiters) waiter.resolve();
   }
 
+  #handOver({ state, generation }: HeldChunk, offset: number): void {
+    this.#inHand = state;
+    this.#inHandGeneration = generation;
+    this.#inHandOffset = offset;
+    this.#isAwaited = true;
+  }
+
+  #tellAskers(): void {
+    if (this.#askWaiters.length === 0) return;
+    const waiters = this.#askWaiters;
+    this.#askWaiters = [];
+    for (const waiter of waiters) waiter.resolve();
+  }
+
   #nextOfReader(reader: RecordReader<Key, Value>): FetchedRecord<Key, Value> | undefined {
     const { state, chunk, generation } = this.#held as HeldChunk;
     try {
       const record = reader.next();
       if (record !== undefined) {
+        this.#handOver(this.#held as HeldChunk, record.offset);
         state.delivered(record.offset + 1);
         return record;
       }

@@ -116,6 +116,7 @@ export class FetchCore {
     this.#partitions.delete(keyOf(state.topic, state.partition));
     // What is on its way for it belongs to nobody.
     state.seek('end');
+    state.isRemoved = true;
     this.#line = this.#line.filter((other) => other !== state);
   }
 
@@ -129,7 +130,7 @@ export class FetchCore {
     for (let index = 0; index < states.length; index++) {
       const state = states[(this.#turn + index) % states.length] as PartitionState;
       if (state.outOfRange !== undefined && state.isDrained) this.#resetOrFail(state, state.outOfRange);
-      if (state.isAsked || state.phase === 'failed' || state.outOfRange !== undefined) continue;
+      if (state.isAsked || state.isWithheld || state.phase === 'failed' || state.outOfRange !== undefined) continue;
       if (state.phase === 'reading' && !this.#hasRoom(state)) continue;
       if (nowMs < state.retryAtMs) {
         wakeAtMs = Math.min(wakeAtMs, state.retryAtMs);
@@ -217,6 +218,11 @@ export class FetchCore {
 
   pause(state: PartitionState, isPaused: boolean): void {
     state.isPaused = isPaused;
+    this.#lineUp(state);
+  }
+
+  withhold(state: PartitionState, isWithheld: boolean): void {
+    state.isWithheld = isWithheld;
     this.#lineUp(state);
   }
 
@@ -324,7 +330,7 @@ function asked<Entry extends { readonly state: PartitionState; readonly generati
 }
 
 function isDeliverable(state: PartitionState): boolean {
-  return state.hasNews && !state.isPaused && !state.isHeld;
+  return state.hasNews && !state.isPaused && !state.isWithheld && !state.isHeld;
 }
 
 function timestampOf(target: StartPosition): number {

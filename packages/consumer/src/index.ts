@@ -1,6 +1,7 @@
-export { Consumer, type IterationOptions, type PartitionLag } from './consumer.js';
+export { Consumer, type IterationOptions, type OffsetToCommit, type PartitionLag } from './consumer.js';
 export { ConsumerBatch } from './consumer-batch.js';
 export type { AutoOffsetReset, ConsumerOptions } from './consumer-options.js';
 export type { Assignment, ConsumerRecord, StartPosition, TopicPartition } from './consumer-record.js';
+export type { DeliveryPromise, GroupOptions, PartitionsCallback } from './group/group-options.js';
 export { PartitionError } from './partition-error.js';
 export type { RunOptions } from './run.js';

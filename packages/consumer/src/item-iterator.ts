@@ -11,6 +11,8 @@ export interface IteratorSource<Item> {
   /** Wakes everybody who waits for news. */
   readonly wake: () => void;
   readonly isOver: () => boolean;
+  /** The program asks for the next item, and may have to wait for it. */
+  readonly onAsk: () => void;
   /** The program has stopped iterating. */
   readonly onReturn: () => void;
 }
@@ -52,6 +54,7 @@ export class ItemIterator<Item> implements AsyncIterableIterator<Item> {
   }
 
   async #wait(): Promise<IteratorResult<Item, undefined>> {
+    this.#source.onAsk();
     for (;;) {
       if (this.#signal?.aborted === true) {
         this.#end();

@@ -39,6 +39,10 @@ export class PartitionState {
   /** The position is not in the log any more; what was fetched before is delivered first. Moved by the core. */
   outOfRange: MillraceError | undefined;
   isPaused = false;
+  /** It is being taken or given up: nothing of it is fetched or given out. Moved by the core. */
+  isWithheld = false;
+  /** The consumer does not read it any more: nothing of it is handed over. Moved by the core. */
+  isRemoved = false;
   /** The program works on something of it: no more is given out, so that its records stay in order. Moved by the core. */
   isHeld = false;
   /** Whether it stands in the core's line of partitions with something to deliver. Moved by the core. */

@@ -45,7 +45,9 @@ export async function run<Key, Value>(
         const ending = eachRecord(record);
         if (ending !== undefined) await ending;
         if (state.generation === generation) state.delivered(record.offset + 1);
-        if (isDone()) return;
+        delivery.asks += 1;
+        // Somebody else waits for this partition: the rest of the chunk is for the next owner.
+        if (isDone() || state.isWithheld) return;
       }
     }
     if (state.generation === generation) state.delivered(chunk.nextOffset);
@@ -55,6 +57,7 @@ export async function run<Key, Value>(
     try {
       while (!isDone()) {
         const held = delivery.hold();
+        delivery.asks += 1;
         if (held === undefined) {
           await delivery.news();
           continue;
@@ -72,6 +75,7 @@ export async function run<Key, Value>(
   };
 
   delivery.putBack();
+  delivery.settle();
   const wake = (): void => delivery.wake();
   signal?.addEventListener('abort', wake);
   try {

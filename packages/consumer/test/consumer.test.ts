@@ -421,7 +421,7 @@ describe('run', () => {
 });
 
 test.each([
-  [{ group: 'billing', topics: ['t'] }, 'UNSUPPORTED_FEATURE'],
+  [{ group: '', topics: ['t'] }, 'INVALID_CONFIG'],
   [{ topics: ['t'], assignments: [] }, 'INVALID_CONFIG'],
   [{ topics: ['t'], from: { offset: -1 } }, 'INVALID_CONFIG'],
   [{ topics: ['t'], prefetchBytes: 0 }, 'INVALID_CONFIG'],

@@ -20,6 +20,7 @@ function newCore(autoOffsetReset: AutoOffsetReset = 'earliest', prefetchBytes = 
 
 function deliveryOf(core: FetchCore): Delivery<Uint8Array | null, Uint8Array | null> {
   return new Delivery({
+    commitBatch: () => Promise.resolve(),
     core,
     maxDecompressedBytes: 1 << 20,
     deserializers: { key: undefined, value: undefined },

@@ -19,6 +19,8 @@ export class RecordOutput {
   #piece: Uint8Array[] = [];
   #pieceBytes = 0;
   records = 0;
+  /** The offset after the last record that was written. */
+  nextOffset = 0;
 
   constructor(format: 'value' | 'json', recordsMax: number) {
     this.#format = format;
@@ -35,6 +37,7 @@ export class RecordOutput {
     for (const record of batch) {
       if (this.isFull) break;
       this.records += 1;
+      this.nextOffset = record.offset + 1;
       if (this.#format === 'value') this.#add(record.value ?? noBytes);
       else {
         const { topic, partition } = record;

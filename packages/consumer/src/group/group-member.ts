@@ -1,0 +1,279 @@
+/**
+ * A consumer's place in its group: carries out what the membership decides.
+ *
+ *     coordinator ◀─ heartbeats, commits ─ group member ─ partitions come and go ─▶ fetch core, delivery
+ *
+ * Heartbeats wait at the coordinator until there is news, so that partitions change hands as soon as they are free.
+ */
+import { backoffMs, errorMessage, MillraceError, type Backoff, type RandomStream, type Timer } from '@millrace/base';
+import {
+  consumerGroupHeartbeatApi,
+  leaveGroupEpoch,
+  leaveGroupStaticEpoch,
+  type ConsumerGroupHeartbeatRequest,
+} from '@millrace/protocol';
+import type { HeldChunk } from '../delivery.js';
+import { ChunkGate } from './chunk-gate.js';
+import { CoordinatorLink } from './coordinator-link.js';
+import { Holdings, type HoldingsOptions, type Work } from './holdings.js';
+import { Membership, type Beat, type GroupPartition } from './membership.js';
+import { OffsetCommitter, isFenced, type MemberIdentity } from './offset-committer.js';
+import { StallWatch } from './stall-watch.js';
+
+export interface GroupWork extends Work {
+  admit(held: HeldChunk): void;
+  refuse(held: HeldChunk): void;
+}
+
+export interface GroupMemberOptions extends Pick<
+  HoldingsOptions,
+  'client' | 'settings' | 'core' | 'from' | 'timeoutMs' | 'onChange' | 'onCallbackError'
+> {
+  readonly work: GroupWork;
+  readonly backoff: Backoff;
+  readonly random: RandomStream;
+  /** Something has changed: whoever waits for it looks. */
+  readonly onNews: () => void;
+  /** The group cannot be joined, or stayed in, for a reason that no retry changes. */
+  readonly onFatal: (error: MillraceError) => void;
+}
+
+/** How long a heartbeat may wait for news; the coordinator may answer earlier. */
+const maxWaitMs = 5000;
+/** A coordinator that does not answer finds out by itself. */
+const leaveTimeoutMs = 5000;
+
+export class GroupMember {
+  readonly committer: OffsetCommitter;
+  readonly link: CoordinatorLink;
+  readonly gate: ChunkGate;
+  readonly #options: GroupMemberOptions;
+  readonly #memberId: string;
+  readonly #membership: Membership;
+  readonly #holdings: Holdings;
+  readonly #watch: StallWatch;
+  readonly #closing = new AbortController();
+  #isStarted = false;
+  #beatTimer: Timer | undefined;
+  #commitTimer: Timer | undefined;
+  #watchTimer: Timer | undefined;
+  /** Partitions that came and are not there yet. */
+  #arriving = 0;
+
+  constructor(options: GroupMemberOptions) {
+    const { client, settings, backoff, random, work, timeoutMs } = options;
+    const { signal } = this.#closing;
+    this.#options = options;
+    this.#memberId = Buffer.from(client.environment.random.stream('consumer.member').bytes(16)).toString('hex');
+    this.#membership = new Membership((failures) => backoffMs(failures, backoff, random));
+    this.#watch = new StallWatch(settings.maxPollIntervalMs);
+    this.link = new CoordinatorLink(client, settings.group);
+    const identity = (): MemberIdentity => this.identity;
+    const { link } = this;
+    const topicIdOf: Holdings['topicIdOf'] = (state) => this.#holdings.topicIdOf(state);
+    this.committer = new OffsetCommitter({ link, group: settings.group, identity, topicIdOf, timeoutMs, signal });
+    this.#holdings = new Holdings({ ...options, link, committer: this.committer, identity, signal });
+    this.gate = new ChunkGate({
+      client,
+      committer: this.committer,
+      commitsFirst: settings.delivery === 'at-most-once',
+      admit: (held) => work.admit(held),
+      refuse: (held) => work.refuse(held),
+      signal,
+    });
+  }
+
+  get identity(): MemberIdentity {
+    return {
+      memberId: this.#memberId,
+      memberEpoch: this.#membership.epoch,
+      instanceId: this.#options.settings.instanceId,
+    };
+  }
+
+  /** Whether it has joined, and all that it was told is done. */
+  get isSettled(): boolean {
+    return this.#membership.isSettled && this.#arriving === 0;
+  }
+
+  /** Joins; after the program had stopped asking, joins again. */
+  start(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#membership.rejoin(this.#nowMs);
+    if (!this.#isStarted) {
+      this.#isStarted = true;
+      if (this.#options.settings.autoCommit && this.#options.settings.delivery === 'at-least-once') this.#commitLater();
+      this.#watchLater();
+    }
+    this.#turn();
+  }
+
+  /** Gives everything up and leaves. What is processed is committed; never rejects. */
+  async close(): Promise<void> {
+    this.#commitTimer?.cancel();
+    this.#watchTimer?.cancel();
+    if (this.#isStarted && !this.#closing.signal.aborted) {
+      await this.#holdings.close();
+      const { phase } = this.#membership;
+      const request = this.#leaveRequest();
+      this.#membership.end();
+      if (phase === 'joining' || phase === 'member') await this.#leave(request);
+    }
+    this.#beatTimer?.cancel();
+    this.#closing.abort(new MillraceError('CONNECTION_CLOSED', 'The consumer was closed.'));
+  }
+
+  /** Sends what is to be said now, and comes back when there is more. */
+  #turn(): void {
+    this.#beatTimer?.cancel();
+    this.#beatTimer = undefined;
+    if (this.#closing.signal.aborted) return;
+    const beat = this.#membership.next(this.#nowMs);
+    if (beat !== undefined) void this.#beat(beat);
+    const { wakeAtMs } = this.#membership;
+    if (wakeAtMs === Infinity) return;
+    const { clock } = this.#options.client.environment;
+    this.#beatTimer = clock.schedule(Math.max(0, wakeAtMs - this.#nowMs), () => this.#turn());
+  }
+
+  async #beat(beat: Beat): Promise<void> {
+    const { client, timeoutMs, settings } = this.#options;
+    const { signal } = this.#closing;
+    try {
+      const options = { timeoutMs: timeoutMs + maxWaitMs, signal };
+      const reply = await this.link.call(consumerGroupHeartbeatApi, this.#request(beat), options);
+      const { taken, toRelease } = this.#membership.answered(beat, reply, this.#nowMs);
+      if (toRelease.length > 0) void this.#release(toRelease);
+      if (taken.length > 0) void this.#take(taken);
+    } catch (error) {
+      if (signal.aborted) return;
+      const failure = asMillraceError(error);
+      client.environment.logger.debug('heartbeat failed', { group: settings.group, error: failure.message });
+      client.noteError(failure);
+      const { lost, fatal } = this.#membership.refused(beat, failure, this.#nowMs);
+      if (lost.length > 0 || fatal !== undefined) this.#holdings.lose();
+      if (lost.length > 0) {
+        const facts = { group: settings.group, partitions: lost.length, error: failure.message };
+        client.environment.logger.warn('put out of the group: its partitions are lost', facts);
+      }
+      if (fatal !== undefined) this.#options.onFatal(fatal);
+    }
+    this.#options.onNews();
+    this.#turn();
+  }
+
+  async #take(partitions: readonly GroupPartition[]): Promise<void> {
+    this.#arriving += partitions.length;
+    try {
+      await this.#holdings.take(partitions);
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      this.#membership.end();
+      this.#holdings.lose();
+      this.#options.onFatal(asMillraceError(error));
+    } finally {
+      this.#arriving -= partitions.length;
+      this.#options.onNews();
+    }
+  }
+
+  async #release(partitions: readonly GroupPartition[]): Promise<void> {
+    const isGivenUp = await this.#holdings.release(partitions);
+    if (!isGivenUp || this.#closing.signal.aborted) return;
+    this.#membership.released(partitions, this.#nowMs);
+    this.#options.onNews();
+    this.#turn();
+  }
+
+  #commitLater(): void {
+    const { client, settings } = this.#options;
+    const { clock, logger } = client.environment;
+    this.#commitTimer = clock.schedule(settings.autoCommitIntervalMs, () => {
+      this.committer
+        .commit(this.#holdings.uncommitted())
+        .catch((error: unknown) => {
+          if (this.#closing.signal.aborted) return;
+          const facts = { group: settings.group, error: errorMessage(error) };
+          if (isFenced(error)) logger.debug('offsets were not committed: partitions are gone', facts);
+          else logger.warn('offsets were not committed; it is tried again', facts);
+        })
+        .finally(() => {
+          if (!this.#closing.signal.aborted) this.#commitLater();
+        });
+    });
+  }
+
+  #watchLater(): void {
+    const { client, settings, work } = this.#options;
+    this.#watchTimer = client.environment.clock.schedule(this.#watch.intervalMs, () => {
+      this.#watchLater();
+      const isStalled = this.#watch.isStalled(work, this.#nowMs);
+      if (isStalled === (this.#membership.phase === 'away')) return;
+      if (!isStalled) this.start();
+      else if (this.#membership.phase === 'member') {
+        const facts = { group: settings.group, maxPollIntervalMs: settings.maxPollIntervalMs };
+        client.environment.logger.warn('the program asks for nothing: its partitions go to other members', facts);
+        const request = this.#leaveRequest();
+        this.#membership.stepBack();
+        this.#holdings.lose();
+        void this.#leave(request);
+      }
+    });
+  }
+
+  /** The coordinator finds out by itself when it does not hear this. */
+  async #leave(request: ConsumerGroupHeartbeatRequest): Promise<void> {
+    const { client, settings } = this.#options;
+    try {
+      const limit = { timeoutMs: leaveTimeoutMs, signal: this.#closing.signal };
+      await this.link.callWithRetries(consumerGroupHeartbeatApi, () => request, limit);
+    } catch (error) {
+      const facts = { group: settings.group, error: errorMessage(error) };
+      client.environment.logger.debug('left the group without an answer', facts);
+    }
+  }
+
+  #leaveRequest(): ConsumerGroupHeartbeatRequest {
+    const { instanceId } = this.#options.settings;
+    const memberEpoch = instanceId === null ? leaveGroupEpoch : leaveGroupStaticEpoch;
+    const beat = { sentMs: 0, memberEpoch, isFull: false, owned: [] };
+    return { ...this.#request(beat), ownedPartitions: null, maxWaitMs: 0 };
+  }
+
+  #request({ memberEpoch, isFull, owned }: Beat): ConsumerGroupHeartbeatRequest {
+    const { settings } = this.#options;
+    return {
+      group: settings.group,
+      memberId: this.#memberId,
+      memberEpoch,
+      clientId: isFull ? settings.clientId : null,
+      instanceId: settings.instanceId,
+      rackId: isFull ? settings.rack : null,
+      maxWaitMs,
+      rebalanceTimeoutMs: isFull ? settings.maxPollIntervalMs : -1,
+      subscribedTopics: isFull ? [...settings.topics] : null,
+      subscribedPattern: isFull ? settings.topicPattern : null,
+      assignor: isFull ? settings.assignor : null,
+      ownedPartitions: byTopic(owned),
+    };
+  }
+
+  get #nowMs(): number {
+    return this.#options.client.environment.clock.monotonicMs();
+  }
+}
+
+function byTopic(owned: readonly GroupPartition[]): { topicId: string; partitions: number[] }[] {
+  const topics = new Map<string, number[]>();
+  for (const { topicId, partition } of owned) {
+    const partitions = topics.get(topicId);
+    if (partitions === undefined) topics.set(topicId, [partition]);
+    else partitions.push(partition);
+  }
+  return [...topics].map(([topicId, partitions]) => ({ topicId, partitions }));
+}
+
+function asMillraceError(error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error;
+  return new MillraceError('UNKNOWN_SERVER_ERROR', errorMessage(error), { cause: error });
+}
