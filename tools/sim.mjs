@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -113,14 +114,18 @@ function linkPackages(tree) {
   writeFileSync(join(tree, 'package.json'), '{ "type": "module" }\n');
 }
 
+/** The oldest go; one that is being made, by whomever, stays. */
 function forgetOldTrees() {
   mkdirSync(cache, { recursive: true });
-  const trees = readdirSync(cache, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
-  if (trees.length <= treesKept) return;
-  for (const name of trees.slice(0, trees.length - treesKept))
-    rmSync(join(cache, name), { recursive: true, force: true });
+  const trees = readdirSync(cache)
+    .filter((name) => /^[0-9a-f]{16}$/.test(name))
+    .map((name) => ({
+      path: join(cache, name),
+      madeMs: statSync(join(cache, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+    }))
+    .sort((a, b) => a.madeMs - b.madeMs);
+  for (const { path } of trees.slice(0, Math.max(0, trees.length - treesKept)))
+    rmSync(path, { recursive: true, force: true });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

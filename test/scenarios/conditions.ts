@@ -58,6 +58,10 @@ const rules: readonly Rule[] = [
     const id = idOf(director.node(other));
     return leadership !== undefined && leadership.maximalIsr.includes(id) && !leadership.isr.includes(id);
   }),
+  rule(`${node} proposes nobody for ${partition}`, (director, [who, name]) => () => {
+    const leadership = director.replica(director.node(who), name)?.leadership;
+    return leadership !== undefined && isSame(leadership.maximalIsr, leadership.isr);
+  }),
   rule(`${node} has more of ${partition} than ${node}`, (director, [who, name, other]) => () => {
     const ends = [who, other].map((each) => director.replica(director.node(each), name)?.endOffset ?? -1);
     return (ends[0] ?? -1) > (ends[1] ?? -1);

@@ -101,6 +101,11 @@ export class ReplicaWatch {
       const { leadership, isOffline } = seen.replica;
       return leadership === undefined || isOffline ? [] : [{ ...seen, leadership }];
     });
+    for (const seen of group.seen) {
+      const { isOffline, highWatermark, endOffset } = seen.replica;
+      if (!isOffline && highWatermark > endOffset)
+        this.#tell('A4', group, 'the high watermark is past the log', [seen]);
+    }
     for (const leader of leaders) this.#lookAtLeader(key, group, leader);
     this.#oneLeader(group, leaders);
     const [topicId = '', index = ''] = key.split(' ');
@@ -167,6 +172,15 @@ export class ReplicaWatch {
     const forgotten = [...image.isr, ...image.elr].filter((id) => !asked.includes(id));
     if (isEnough && forgotten.length > 0) {
       this.#tell('A10', group, `the leader commits without asking ${forgotten.join()}`, [leader], image);
+    }
+    if (!this.#isFsync(group.topic)) return;
+    for (const member of group.seen) {
+      const id = member.node.index + 1;
+      // One that has come back without what it had is in no set of the newest metadata.
+      const isAsked = member.replica.role === 'follower' && asked.includes(id) && image.isr.includes(id);
+      if (!isAsked || member.replica.isOffline || member.replica.leaderEpoch !== replica.leaderEpoch) continue;
+      if (member.replica.syncedEndOffset >= replica.highWatermark) continue;
+      this.#tell('A4', group, 'a follower in sync has not synced what is committed', [leader, member], image);
     }
   }
 

@@ -1,6 +1,6 @@
 /** `npm run sim:mutants`: every planted bug must be found within its budget of seeds. */
 import type { Mutant } from '../mutants/mutant.js';
-import { mutants, mutantOf } from '../mutants/mutants.js';
+import { mutants, mutantOf, notPlanted } from '../mutants/mutants.js';
 import type { Shell } from './command-line.js';
 import { runSeed } from './run-seed.js';
 import { runSeeds } from './seed-pool.js';
@@ -26,6 +26,7 @@ export async function huntMutants(options: HuntOptions): Promise<number> {
   const { print } = options;
   const hunted = options.mutant === undefined ? mutants : [mutantOf(options.mutant)];
   let missed = 0;
+  const needed: number[] = [];
   for (const mutant of hunted) {
     const budget = options.budget > 0 ? options.budget : mutant.budgetSeeds;
     const startedMs = performance.now();
@@ -35,11 +36,15 @@ export async function huntMutants(options: HuntOptions): Promise<number> {
       missed += 1;
       print(`MISSED  ${mutant.id}  ${mutant.trap}: not in ${budget} seeds (${seconds} s)`);
     } else {
+      needed.push(kill.seeds);
       print(
-        `found   ${mutant.id}  ${mutant.trap}: ${kill.invariants} by seed ${kill.seed}, the ${kill.seeds}th (${seconds} s)`,
+        `found   ${mutant.id}  ${mutant.trap}: ${kill.invariants} by seed ${kill.seed}${mutant.scenario === undefined ? '' : ` of ${mutant.scenario}`}, the ${kill.seeds}th (${seconds} s)`,
       );
     }
   }
+  for (const { id, why } of options.mutant === undefined ? notPlanted : []) print(`not planted  ${id}: ${why}`);
+  const median = needed.sort((a, b) => a - b)[Math.floor(needed.length / 2)];
+  if (median !== undefined) print(`seeds until found: ${median} in the median, ${needed.at(-1)} at most`);
   print(`${hunted.length - missed} of ${hunted.length} planted bugs were found`);
   return missed === 0 ? 0 : 1;
 }
@@ -57,6 +62,7 @@ async function hunt(mutant: Mutant, budget: number, options: HuntOptions): Promi
       jobs,
       nodesMax,
       mutant: mutant.id,
+      scenario: mutant.scenario,
       next: () => (suspects.length > 0 || next > budget ? undefined : next++),
       onReport: ({ seed, violations }) => {
         if (violations.length === 0) return;
@@ -65,7 +71,7 @@ async function hunt(mutant: Mutant, budget: number, options: HuntOptions): Promi
       },
     });
     for (const suspect of suspects) {
-      const { violations } = await runSeed(suspect.seed, { nodesMax, mutant: undefined });
+      const { violations } = await runSeed(suspect.seed, { nodesMax, mutant: undefined, scenario: mutant.scenario });
       if (violations.length === 0) return suspect;
       print(`seed ${suspect.seed} is broken without ${mutant.id} too: ${violations[0]?.text ?? ''}`);
     }

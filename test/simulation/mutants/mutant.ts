@@ -15,10 +15,18 @@ export interface Mutant {
   readonly trap: string;
   /** In how many seeds it must be found. */
   readonly budgetSeeds: number;
+  /** The schedule of faults that shows it, run with as many seeds; undefined: seeds that draw their plans. */
+  readonly scenario?: string;
   /** Clusters that can show it. */
   readonly nodesMax?: number;
   /** A bug that can be planted between the node and its environment. */
   readonly wrap?: (environment: Environment) => Environment;
   /** One that cannot. */
   readonly patches?: readonly SourcePatch[];
+}
+
+/** A trap that no bug is planted for in this bank. */
+export interface NotPlanted {
+  readonly id: string;
+  readonly why: string;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { mutants } from './mutants.js';
+import { scenarioOf } from '../../scenarios/scenarios.js';
+import { mutants, notPlanted } from './mutants.js';
 
 const root = new URL('../../../', import.meta.url);
 
@@ -21,4 +22,16 @@ test('every patch fits the sources as they are', () => {
       .map(({ file, find }) => `${id}: ${file} does not hold exactly once: ${find}`),
   );
   expect(unfit).toEqual([]);
+});
+
+test('every trap up to 31 has a bug here, or a reason why not', () => {
+  const planted = new Set(mutants.map(({ id }) => id.replace(/b$/, '')));
+  const excused = new Set(notPlanted.map(({ id }) => id));
+  for (let trap = 1; trap <= 31; trap += 1) {
+    expect([trap, planted.has(`m${trap}`) !== excused.has(`m${trap}`)]).toEqual([trap, true]);
+  }
+});
+
+test('scenarios that show planted bugs are there', () => {
+  for (const { scenario } of mutants) if (scenario !== undefined) expect(scenarioOf(scenario).id).toBe(scenario);
 });

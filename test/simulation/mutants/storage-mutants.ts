@@ -47,8 +47,8 @@ export const storageMutants: readonly Mutant[] = [
     patches: [
       {
         file: `${storage}/recovery/recover-producers.ts`,
-        find: 'if (batch.baseOffset >= from) producers.apply(batch, nowMs);',
-        replace: 'if (batch.baseOffset < 0) producers.apply(batch, nowMs);',
+        find: 'if (batch.baseOffset >= from) producers.apply(',
+        replace: 'if (batch.baseOffset < 0) producers.apply(',
       },
     ],
   },
@@ -61,6 +61,24 @@ export const storageMutants: readonly Mutant[] = [
         file: `${storage}/producer-state/producer-state.ts`,
         find: '    if (duplicate !== undefined) {\n',
         replace: '    if (duplicate !== undefined) return append;\n    if (duplicate !== undefined) {\n',
+      },
+    ],
+  },
+  {
+    id: 'm18',
+    trap: 'a damaged batch below what was synced counts as the torn end of the log',
+    budgetSeeds: 3,
+    scenario: 'S4',
+    patches: [
+      {
+        file: `${storage}/recovery/recover-log.ts`,
+        find: '      if (endOffset < syncedOffset) throw corruptLog(segment.log.path, end.position, end.problem);\n',
+        replace: '',
+      },
+      {
+        file: `${storage}/recovery/recover-log.ts`,
+        find: '  if (cleanShutdown ? endOffset < recoveryPoint : endOffset < syncedOffset) {',
+        replace: '  if (cleanShutdown && endOffset < recoveryPoint) {',
       },
     ],
   },
