@@ -42,6 +42,7 @@ interface Options {
 }
 
 const reportsMax = 3;
+const progressMs = 10_000;
 
 /** Resolves to the exit code: 0 when every promise was kept. */
 export async function main(args: readonly string[], shell: Shell): Promise<number> {
@@ -116,6 +117,7 @@ async function runMany(options: Options, shell: Shell): Promise<number> {
   const totals = new Totals();
   const broken: { seed: number; invariant: string }[] = [];
   let next = first;
+  let toldMs = startedMs;
   await runSeeds({
     tree: shell.tree,
     jobs,
@@ -125,6 +127,11 @@ async function runMany(options: Options, shell: Shell): Promise<number> {
     next: () => (next > last || performance.now() > untilMs || broken.length >= reportsMax ? undefined : next++),
     onReport: (report) => {
       totals.add(report);
+      const nowMs = performance.now();
+      if (nowMs - toldMs >= progressMs) {
+        toldMs = nowMs;
+        print(totals.progress(nowMs - startedMs));
+      }
       const [worst] = report.violations;
       if (worst === undefined) return;
       broken.push({ seed: report.seed, invariant: worst.invariant });

@@ -26,6 +26,12 @@ export class Totals {
     this.#faults.add(report.faults);
   }
 
+  /** One line. */
+  progress(realMs: number): string {
+    const seconds = realMs / 1000;
+    return `${seconds.toFixed(0)} s: ${this.seeds} seeds, ${this.#events} events, ${(this.seeds / seconds).toFixed(1)} seeds a second`;
+  }
+
   text(realMs: number): string {
     const faults = this.#faults
       .entries()
@@ -41,7 +47,7 @@ export class Totals {
       `${this.#events} events, ${(this.#virtualMs / 3_600_000).toFixed(2)} hours of virtual time, ` +
         `${this.#sends} records sent, ${this.#reads} read`,
       `faults: ${faults.length === 0 ? 'none' : faults.join(', ')}`,
-      `marks hit: ${hit} of ${marks.length}; least: ${least.map(({ name, count }) => `${name} ${count}`).join(', ')}`,
+      `marks hit: ${hit} of ${marks.length}; by the fewest seeds: ${least.map(({ name, count }) => `${name} ${count}`).join(', ')}`,
       this.broken === 0 && this.seeds > 0
         ? `95 % upper bound on the share of seeds that would fail: ${(300 / this.seeds).toFixed(3)} %`
         : '',

@@ -23,6 +23,7 @@ type ClusterNode = SimulatedCluster['nodes'][number];
 export class FaultDriver {
   readonly #options: FaultDriverOptions;
   readonly #counts = new Map<string, number>();
+  readonly #rotten = new Map<string, Set<string>>();
   #isOver = false;
 
   constructor(options: FaultDriverOptions) {
@@ -32,6 +33,11 @@ export class FaultDriver {
   /** How many faults of each kind came about. */
   get counts(): ReadonlyMap<string, number> {
     return this.#counts;
+  }
+
+  /** Files of a node that were damaged. */
+  rottenOf(node: string): ReadonlySet<string> {
+    return this.#rotten.get(node) ?? new Set();
   }
 
   schedule(faults: readonly Fault[]): void {
@@ -79,6 +85,30 @@ export class FaultDriver {
         cluster.kill(node);
         this.#startLater(node, fault.downMs);
         break;
+      case 'failpoint': {
+        const { call, suffix, after, ending, fate, downMs } = fault;
+        const { life } = node;
+        const onReached = (): void => {
+          marks.hit('failpoint-reached');
+          timeLine.add(name, `reaches its end at ${call} ${suffix}`);
+          if (ending === 'power-cut') onPowerCut();
+          // Not in the middle of its own event: what it still does is not on the disk.
+          simulation.after(0, () => {
+            if (node.life !== life) return;
+            if (ending === 'kill') cluster.kill(node);
+            else cluster.crash(node, fate);
+            simulation.disk(name).clearFaults();
+            this.#startLater(node, downMs);
+          });
+        };
+        simulation.disk(name).failNext({ operation: call, path: pathWith(suffix), code: 'EIO', after, onReached });
+        break;
+      }
+      case 'rot':
+        cluster.kill(node);
+        this.#rot(node, fault);
+        cluster.start(node);
+        break;
       case 'stop':
         void cluster.stop(node).then(() => this.#startLater(node, fault.downMs));
         break;
@@ -95,8 +125,7 @@ export class FaultDriver {
       }
       case 'disk-error': {
         const { call, suffix, code, times, after } = fault;
-        const path = new RegExp(`${suffix.replaceAll('.', '\\.')}$`);
-        simulation.disk(name).failNext({ operation: call, path, code, times, after });
+        simulation.disk(name).failNext({ operation: call, path: pathWith(suffix), code, times, after });
         this.#later(fault.restartAfterMs, () => {
           simulation.disk(name).clearFaults();
           cluster.kill(node);
@@ -154,6 +183,20 @@ export class FaultDriver {
       case 'wall-rate':
         simulation.setWallClock(name, { rate: fault.rate });
     }
+  }
+
+  #rot(node: ClusterNode, { suffix, fileShare, bitShare }: Extract<Fault, { kind: 'rot' }>): void {
+    const { simulation, marks, timeLine } = this.#options;
+    const disk = simulation.disk(node.name);
+    const paths = disk.paths().filter((path) => path.endsWith(suffix));
+    const path = paths[Math.floor(fileShare * paths.length)];
+    if (path === undefined) return;
+    const bits = 8 * (disk.files().stat(path)?.sizeBytes ?? 0);
+    if (bits === 0) return;
+    disk.flipBit(path, Math.floor(bitShare * bits));
+    marks.hit('bit-flipped');
+    this.#rotten.set(node.name, new Set([...this.rottenOf(node.name), path]));
+    timeLine.add(node.name, `a bit of ${path} has flipped`);
   }
 
   /** Links to all others go silent one after another, and come back in another order. */
@@ -214,6 +257,10 @@ export class FaultDriver {
       if (!this.#isOver) run();
     });
   }
+}
+
+function pathWith(suffix: string): RegExp {
+  return new RegExp(`${suffix.replaceAll('.', '\\.')}$`);
 }
 
 /** A number from 0 to 1 that only the salt and the index decide. */

@@ -7,6 +7,8 @@ type Drawn = Fault extends infer Each ? (Each extends Fault ? Omit<Each, 'atMs' 
 const kinds: readonly FaultKind[] = [
   'crash',
   'kill',
+  'failpoint',
+  'rot',
   'stop',
   'pause',
   'disk-full',
@@ -24,7 +26,10 @@ const kinds: readonly FaultKind[] = [
 ];
 
 /** The end of a process, in every way: half of the seeds with faults have some of these besides. */
-const endings: readonly FaultKind[] = ['crash', 'kill', 'pause', 'isolate'];
+const endings: readonly FaultKind[] = ['crash', 'kill', 'failpoint', 'pause', 'isolate'];
+
+/** Files with a checksum that nothing but their node's memory depends on: they are made anew from the log. */
+const rottable = ['.snapshot'] as const;
 
 /** A fifth of the seeds goes without faults; the others have some kinds of them. */
 export function drawFaults(config: PlanConfig, choice: Choice): Fault[] {
@@ -59,6 +64,32 @@ function drawFault(kind: FaultKind, choice: Choice): Drawn {
         fate: choice.of(['kept', 'lost', 'torn', 'random', 'random'] as const),
         downMs,
         isEverywhere: choice.chance(0.25),
+      };
+    case 'failpoint':
+      return {
+        kind,
+        call: choice.of([
+          'sync',
+          'write',
+          'write',
+          'rename',
+          'truncate',
+          'syncDirectory',
+          'removeFile',
+          'open',
+        ] as const),
+        suffix: choice.of(['', '', '.log', 'index', '.tmp', 'checkpoint', '.snapshot']),
+        after: choice.of([0, 1, 2, 5, 20]),
+        ending: choice.of(['kill', 'power-cut', 'power-cut'] as const),
+        fate: choice.of(['kept', 'lost', 'torn', 'random'] as const),
+        downMs,
+      };
+    case 'rot':
+      return {
+        kind,
+        suffix: choice.of(rottable),
+        fileShare: choice.between(0, 99) / 100,
+        bitShare: choice.between(0, 999) / 1000,
       };
     case 'kill':
     case 'stop':

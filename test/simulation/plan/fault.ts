@@ -7,6 +7,8 @@ import type { Fate } from '@millrace/testkit';
 export type Fault =
   | CrashFault
   | KillFault
+  | FailpointFault
+  | RotFault
   | StopFault
   | PauseFault
   | DiskFullFault
@@ -47,6 +49,28 @@ interface CrashFault extends Scheduled {
 interface KillFault extends Scheduled {
   readonly kind: 'kill';
   readonly downMs: number;
+}
+
+/** The process, or the power, ends at the n-th call of its disk from now on that matches; the call does nothing. */
+interface FailpointFault extends Scheduled {
+  readonly kind: 'failpoint';
+  readonly call: 'sync' | 'write' | 'rename' | 'truncate' | 'syncDirectory' | 'removeFile' | 'open';
+  /** Only files with such an end; empty for any. */
+  readonly suffix: string;
+  /** How many matching calls still succeed. */
+  readonly after: number;
+  readonly ending: 'kill' | 'power-cut';
+  readonly fate: Fate;
+  readonly downMs: number;
+}
+
+/** A file that can be made anew has a bit flipped while its process is down for a moment. */
+interface RotFault extends Scheduled {
+  readonly kind: 'rot';
+  readonly suffix: string;
+  /** Which of the matching files, and which of its bits, as shares of all. */
+  readonly fileShare: number;
+  readonly bitShare: number;
 }
 
 /** Stopped in order. */

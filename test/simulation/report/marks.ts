@@ -52,6 +52,8 @@ export const simulatorMarks = [
   'power-cut-of-all-nodes',
   'power-cut-while-starting',
   'power-cut-with-unsynced-records',
+  'failpoint-reached',
+  'bit-flipped',
   'start-failed',
   'node-gave-up',
   'send-unknown',

@@ -347,7 +347,11 @@ export class Phases {
 
   async #checkDisks(): Promise<void> {
     const { simulation, history } = this.#options;
-    const disks = this.#cluster.nodes.map(({ name }) => ({ node: name, files: simulation.disk(name).files() }));
+    const disks = this.#cluster.nodes.map(({ name }) => ({
+      node: name,
+      files: simulation.disk(name).files(),
+      rotten: this.#faults.rottenOf(name),
+    }));
     this.violations.push(...checkMetadata(readAllMetadata(disks, dataDirectory)));
     const drains = history.drainsOf('after the restart');
     this.violations.push(...(await checkDisks(disks, drains, dataDirectory)));

@@ -25,12 +25,20 @@ export interface DiskFault {
   readonly times?: number;
   /** How many matching calls succeed before; 0 when absent. */
   readonly after?: number;
+  /** The process gets no further than this call: it and all later ones fail, and this is called to end the process. */
+  readonly onReached?: () => void;
 }
 
 export class DiskFaults {
   #pending: { readonly fault: DiskFault; left: number; skip: number }[] = [];
   /** Share of writes that come back short without need. */
   shortWrites = 0;
+  #isFrozen = false;
+
+  /** Whether the process reached the call that it is to end at: nothing it does counts any more. */
+  get isFrozen(): boolean {
+    return this.#isFrozen;
+  }
 
   add(fault: DiskFault): void {
     this.#pending.push({ fault, left: fault.times ?? 1, skip: fault.after ?? 0 });
@@ -39,10 +47,12 @@ export class DiskFaults {
   clear(): void {
     this.#pending = [];
     this.shortWrites = 0;
+    this.#isFrozen = false;
   }
 
   /** The error this call must fail with, if any. */
   take(operation: DiskCall, path: string): Error | undefined {
+    if (this.#isFrozen) return systemError('EIO', operation, path);
     for (const pending of this.#pending) {
       if (pending.fault.operation !== operation || !matches(pending.fault.path, path)) continue;
       if (pending.skip > 0) {
@@ -51,6 +61,10 @@ export class DiskFaults {
       }
       pending.left -= 1;
       if (pending.left <= 0) this.#pending = this.#pending.filter((other) => other !== pending);
+      if (pending.fault.onReached !== undefined) {
+        this.#isFrozen = true;
+        pending.fault.onReached();
+      }
       return systemError(pending.fault.code, operation, path);
     }
     return undefined;

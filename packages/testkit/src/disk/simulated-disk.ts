@@ -68,6 +68,19 @@ export class SimulatedDisk {
     this.faults.clear();
   }
 
+  /** Of all files, sorted. */
+  paths(): string[] {
+    const found: string[] = [];
+    const collect = (directory: DirectoryInode, prefix: string): void => {
+      for (const [name, inode] of directory.entries) {
+        if (inode.kind === 'directory') collect(inode, `${prefix}${name}/`);
+        else found.push(`${prefix}${name}`);
+      }
+    };
+    collect(this.tree.root, '');
+    return found.sort();
+  }
+
   /** Flips bit `bit` (8 per byte, the lowest first) of a file, on the disk and in the cache. */
   flipBit(path: string, bit: number): void {
     const inode = this.tree.lookup(path);

@@ -202,6 +202,8 @@ class SimulatedFile implements File {
           tree.sync(this.#inode, this.#path, covers);
           return;
         }
+        // Of a process that ends here the machine still has every page, to be written or lost later.
+        if (faults.isFrozen) throw error;
         this.#inode.failSync(random);
         tree.recordFailedSync(this.#inode, this.#path);
         throw error;
