@@ -24,7 +24,8 @@ import {
 } from '@millrace/controller/image';
 import { protocolError } from '@millrace/protocol';
 import type { HostedLog, LogConfig, LogDirectory } from '@millrace/storage';
-import { Partition, type PartitionHost, type PartitionPolicy } from './partition/partition.js';
+import type { PartitionHost, PartitionPolicy } from './partition/partition-host.js';
+import { Partition } from './partition/partition.js';
 
 export interface PartitionsOptions {
   readonly nodeId: number;
@@ -107,11 +108,12 @@ export class Partitions {
     }
   }
 
-  /** Whether a log of which this node is to lead the partition has failed, and another replica could lead. */
+  /** Whether a log of which this node is to lead the partition has failed or hangs, and another replica could lead. */
   hasFailedLeader(): boolean {
     for (const [topicId, { partitions, failures }] of this.#topics) {
       for (const partition of partitions)
-        if (partition?.isOffline === true && partition.couldBeLedElsewhere) return true;
+        if ((partition?.isOffline === true || partition?.isStuck === true) && partition.couldBeLedElsewhere)
+          return true;
       for (const index of failures.keys()) {
         const { leader, isr } = this.#image.partition(topicId, index) ?? { leader: -1, isr: [] };
         if (this.#takesPart && leader === this.#options.nodeId && isr.length > 1) return true;

@@ -19,10 +19,10 @@ const planted: readonly Planted[] = [
   { defect: 'noPreVote', rules: ['B8'], budget: 10 },
   { defect: 'countSelfBeforeSync', rules: ['B2'], budget: 5 },
   { defect: 'commitEarlierTerm', rules: ['B4'], budget: 5 },
-  { defect: 'truncateOnHeartbeat', rules: ['B2', 'B3', 'core'], budget: 5 },
+  { defect: 'truncateOnHeartbeat', rules: ['B2', 'B3', 'B8', 'core'], budget: 5 },
   { defect: 'noCheckQuorum', rules: ['B6'], budget: 10 },
   { defect: 'changeBeforeOwnCommit', rules: ['B5'], budget: 100 },
-  { defect: 'ignoreDirectoryId', rules: ['B1', 'B2', 'B3', 'core'], budget: 30 },
+  { defect: 'ignoreDirectoryId', rules: ['B1', 'B2', 'B3', 'B8', 'core'], budget: 30 },
 ];
 
 describe('planted bugs', () => {

@@ -213,7 +213,9 @@ export class Membership {
     try {
       if (wantFence) {
         this.#resignedMs = startedMs;
-        logger.warn('asking the controller to move leaderships away: a log that this node leads has failed');
+        logger.warn(
+          'asking the controller to move leaderships away: a log that this node leads has failed, or its disk hangs',
+        );
       }
       await this.beat({ wantFence });
       const nextMs = wantFence ? 0 : this.#isFenced ? Math.min(eagerMs, heartbeatMs) : heartbeatMs;

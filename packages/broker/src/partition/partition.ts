@@ -19,72 +19,22 @@
  * A produce request with acks all waits for the high watermark, one with acks 1 until this node alone has its records
  * as the durability asks. With one replica these are the same moment.
  */
-import type { Clock, MillraceError } from '@millrace/base';
-import { assert, errorMessage, type Logger } from '@millrace/base';
+import type { MillraceError } from '@millrace/base';
+import { assert, errorMessage } from '@millrace/base';
 import { protocolError } from '@millrace/protocol';
 import { BatchView } from '@millrace/record';
 import type { AppendMemory, AppendResult, PartitionLog } from '@millrace/storage';
 import type { CommitWaiter } from '../waiting/commit-queue.js';
 import type { CommitGoal } from '../waiting/pending-produce.js';
 import type { Divergence, FetchPosition } from './divergence.js';
-import type { EndOfTurn } from './end-of-turn.js';
 import { followedHighWatermark } from './high-watermark.js';
-import type { CommittedInSyncSet, InSyncProposal } from './in-sync-set.js';
-import { type EligibleBrokerEpoch, Leadership, type PartitionAssignment } from './leadership.js';
+import type { InSyncProposal } from './in-sync-set.js';
+import { Leadership, type PartitionAssignment } from './leadership.js';
 import { LogCut } from './log-cut.js';
+import { LogSync } from './log-sync.js';
+import type { Following, PartitionHost, PartitionOptions, PartitionPolicy, ProposalOutcome } from './partition-host.js';
 import { PartitionWaiters, type Reader, type ReaderSource } from './partition-waiters.js';
-import type { Durability, FollowerPosition, LeaderMoment } from './replica-progress.js';
-import type { SyncSchedule } from './sync-schedule.js';
-
-/** What the topic's settings mean to it, beyond the log's own. */
-export interface PartitionPolicy {
-  readonly durability: Durability;
-}
-
-/** This node follows: one object for each leader epoch, to be held against what comes back later. */
-export interface Following {
-  readonly leader: number;
-  readonly leaderEpoch: number;
-}
-
-/** Where changes of in-sync sets go. */
-export interface InSyncChanges {
-  readonly eligibleEpoch: EligibleBrokerEpoch;
-  /** False while it is too early to ask again for this partition. */
-  mayPropose(partition: Partition): boolean;
-  submit(partition: Partition, leadership: Leadership, proposal: InSyncProposal): void;
-}
-
-/** What the partitions of a node share. */
-export interface PartitionHost {
-  readonly nodeId: number;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly syncs: SyncSchedule;
-  /** Wakes followers' fetches. */
-  readonly wakes: EndOfTurn;
-  readonly inSyncChanges: InSyncChanges;
-  /** What a follower has synced has grown. */
-  readonly onReplicaSynced: (partition: Partition) => void;
-  readonly onInSyncSetChanged: (before: number, after: number) => void;
-}
-
-export interface PartitionOptions {
-  readonly host: PartitionHost;
-  readonly topicId: string;
-  readonly topicName: string;
-  readonly index: number;
-  readonly log: PartitionLog;
-  readonly policy: PartitionPolicy;
-  /** As known before the last stop. */
-  readonly highWatermark: number;
-}
-
-/** How the controller answered. */
-export type ProposalOutcome =
-  | { readonly kind: 'accepted'; readonly leaderEpoch: number; readonly inSync: CommittedInSyncSet }
-  | { readonly kind: 'refused' }
-  | { readonly kind: 'unknown' };
+import type { FollowerPosition, LeaderMoment } from './replica-progress.js';
 
 export class Partition {
   readonly topicId: string;
@@ -94,6 +44,7 @@ export class Partition {
   readonly #host: PartitionHost;
   readonly #waiters = new PartitionWaiters();
   readonly #cut: LogCut;
+  readonly #sync: LogSync;
   #policy: PartitionPolicy;
   /** Undefined until this node may take a part. */
   #assignment: PartitionAssignment | undefined;
@@ -102,8 +53,6 @@ export class Partition {
   #highWatermark: number;
   #closed = false;
   #isOffline = false;
-  #syncing: Promise<void> | undefined;
-
   constructor(options: PartitionOptions) {
     const { log, host, highWatermark } = options;
     this.topicId = options.topicId;
@@ -120,6 +69,12 @@ export class Partition {
       onCut: () => {
         this.#highWatermark = Math.max(log.startOffset, Math.min(this.#highWatermark, log.endOffset));
       },
+    });
+    this.#sync = new LogSync({
+      log,
+      clock: host.clock,
+      isOver: () => this.#closed,
+      onFailed: (error) => this.#wentOffline(error),
     });
     log.onSynced = () => this.#synced();
     log.onOffline = (reason) => this.#wentOffline(reason);
@@ -439,19 +394,19 @@ export class Partition {
     this.#waiters.wakeFollowers();
   }
 
-  /** Syncs until all that was appended is synced; does nothing while that is going on already. */
+  /** See `LogSync`. */
   startSync(): void {
-    if (this.#syncing !== undefined || this.#closed || this.isOffline) return;
-    if (this.log.syncedEndOffset === this.log.endOffset) return;
-    this.#syncing = this.#syncAll().finally(() => {
-      this.#syncing = undefined;
-    });
+    if (!this.isOffline) this.#sync.start();
   }
 
-  /** Ends when no sync is under way: all that was appended before is synced, or its waiters were told why not. */
-  async settled(): Promise<void> {
+  settled(): Promise<void> {
     this.startSync();
-    await this.#syncing;
+    return this.#sync.underWay ?? Promise.resolve();
+  }
+
+  /** Whether a sync of the log has not come back for so long that the disk may never answer. */
+  get isStuck(): boolean {
+    return this.#sync.isStuck;
   }
 
   /** The partition is not served here any more: tells all who wait. The log stays with its owner. */
@@ -505,14 +460,6 @@ export class Partition {
     // Whether these will ever be committed is open; who sent them should not wait for the end of its time to learn it.
     const message = `${this.label} has ${size} in-sync replicas, min.insync.replicas is ${leadership.minInsyncReplicas}: the records were written, and may be committed later.`;
     this.#waiters.failCommits(protocolError('NOT_ENOUGH_REPLICAS_AFTER_APPEND', message));
-  }
-
-  async #syncAll(): Promise<void> {
-    try {
-      while (this.log.syncedEndOffset < this.log.endOffset && !this.#closed) await this.log.sync();
-    } catch (error) {
-      if (!this.#closed) this.#wentOffline(error);
-    }
   }
 
   #synced(): void {

@@ -11,7 +11,8 @@
 import { backoffMs, errorCode, errorMessage, type Logger, type RandomStream } from '@millrace/base';
 import { BatchView } from '@millrace/record';
 import { errorByNumber, protocolError, type ReplicaFetchRequest, type ReplicaFetchResponse } from '@millrace/protocol';
-import type { Following, Partition } from '../partition/partition.js';
+import type { Following } from '../partition/partition-host.js';
+import type { Partition } from '../partition/partition.js';
 
 type RequestEntry = ReplicaFetchRequest['partitions'][number];
 type ReplyEntry = ReplicaFetchResponse['partitions'][number];

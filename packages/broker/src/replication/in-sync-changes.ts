@@ -20,7 +20,8 @@ import {
 } from '@millrace/protocol';
 import type { InSyncProposal } from '../partition/in-sync-set.js';
 import type { EligibleBrokerEpoch, Leadership } from '../partition/leadership.js';
-import type { InSyncChanges, Partition, ProposalOutcome } from '../partition/partition.js';
+import type { InSyncChanges, ProposalOutcome } from '../partition/partition-host.js';
+import type { Partition } from '../partition/partition.js';
 
 export interface InSyncChangeSenderOptions {
   readonly nodeId: number;

@@ -271,6 +271,38 @@ describe('a follower that was away', () => {
   });
 });
 
+describe('a leader whose disk hangs', () => {
+  test('gives the leadership away, and follows when the disk answers again', async () => {
+    const { cluster, topicId, leader, client, checks } = await fixture();
+    await cluster.complete(send(client, topicId, 'a'));
+    const { name } = cluster.node(leader);
+    cluster.simulation.setDiskLatency(name, { minMs: 20_000, maxMs: 20_000 });
+    const stuck = send(client, topicId, 'b', { timeoutMs: 60_000 });
+    await cluster.until(
+      () => cluster.leader(topicId) !== undefined && cluster.partition(topicId).leader !== leader,
+      10_000,
+    );
+    cluster.simulation.setDiskLatency(name, { minMs: 0.1, maxMs: 1 });
+    expect((await cluster.complete(stuck)).error).not.toBe('NONE');
+    const next = await cluster.leaderClient(topicId, 'next');
+    expect((await cluster.complete(send(next, topicId, 'c'))).error).toBe('NONE');
+    await cluster.until(() => cluster.isHealed(topicId), 60_000);
+    checks.stop();
+    await checks.compareLogs();
+    expect(checks.violations).toEqual([]);
+  });
+
+  test('keeps it while the disk only stalls', async () => {
+    const { cluster, topicId, leader, client } = await fixture();
+    const { leaderEpoch } = cluster.partition(topicId);
+    cluster.simulation.setDiskLatency(cluster.node(leader).name, { minMs: 1500, maxMs: 1500 });
+    for (const value of ['a', 'b', 'c', 'd']) {
+      expect((await cluster.complete(send(client, topicId, value, { timeoutMs: 30_000 }))).error).toBe('NONE');
+    }
+    expect(cluster.partition(topicId)).toMatchObject({ leader, leaderEpoch });
+  });
+});
+
 describe('a stop in order', () => {
   test('hands the leadership over first, and no send fails but for having to go to another node', async () => {
     const { cluster, topicId, leader, client, checks } = await fixture();

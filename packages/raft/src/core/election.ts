@@ -161,6 +161,8 @@ function becomeLeader(state: RaftState): void {
     followers: new Map(),
     termStart: state.log.end,
     heartbeatMs: state.nowMs + state.settings.heartbeatIntervalMs,
+    syncedToken: state.durability.syncedToken,
+    syncedMs: state.nowMs,
     round: 0,
     isUnflushed: false,
     uncommittedBytes: 0,

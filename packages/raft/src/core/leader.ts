@@ -14,6 +14,8 @@ import { becomeFollower, notLeader } from './step-down.js';
 
 /** An observer that was silent for so many election timeouts is no longer sent the log. */
 const observerPatience = 4;
+/** A leader whose disk has synced nothing for so many election timeouts gives way. A disk may stall for a second. */
+const diskPatience = 5;
 
 export function propose(state: RaftState, leader: LeaderRole, id: number, records: readonly Uint8Array[]): void {
   const error = refuseProposal(state, leader, records);
@@ -52,7 +54,7 @@ export function settle(state: RaftState, leader: LeaderRole): void {
 export function onLeaderTick(state: RaftState, leader: LeaderRole): void {
   if (state.nowMs < leader.heartbeatMs) return;
   leader.heartbeatMs = state.nowMs + state.settings.heartbeatIntervalMs;
-  if (!hasContact(state, leader)) {
+  if (!hasContact(state, leader) || !hasDisk(state, leader)) {
     becomeFollower(state, state.term, undefined);
     return;
   }
@@ -65,6 +67,19 @@ function hasContact(state: RaftState, leader: LeaderRole): boolean {
   if (state.hasDefect('noCheckQuorum')) return true;
   const heardMs = majorityValue(state, (name) => leader.followers.get(name)?.heardMs ?? 0, state.nowMs);
   return state.nowMs - heardMs < state.settings.electionTimeoutMs;
+}
+
+/**
+ * Whether its own disk answers. The others can commit without it, but nothing is handed out here that is not on this disk:
+ * the state machine of a leader whose disk hangs would stand still, and keep another from leading.
+ */
+function hasDisk(state: RaftState, leader: LeaderRole): boolean {
+  const { token, syncedToken } = state.durability;
+  if (syncedToken === token || syncedToken !== leader.syncedToken) {
+    leader.syncedToken = syncedToken;
+    leader.syncedMs = state.nowMs;
+  }
+  return state.nowMs - leader.syncedMs < diskPatience * state.settings.electionTimeoutMs;
 }
 
 function forgetSilentObservers(state: RaftState, leader: LeaderRole): void {

@@ -52,6 +52,9 @@ export interface LeaderRole {
   /** Position of the term's first entry: the leader may rely on being a leader once it is committed past it. */
   readonly termStart: number;
   heartbeatMs: number;
+  /** How far its own disk was at the last tick that found it further, or with nothing to do; and when. */
+  syncedToken: number;
+  syncedMs: number;
   /** Number of the last round of messages sent to all. */
   round: number;
   /** Whether proposals wait for a `flush`. */
