@@ -130,8 +130,8 @@ export class FetchCore {
     for (let index = 0; index < states.length; index++) {
       const state = states[(this.#turn + index) % states.length] as PartitionState;
       if (state.outOfRange !== undefined && state.isDrained) this.#resetOrFail(state, state.outOfRange);
-      if (state.isAsked || state.isWithheld || state.phase === 'failed' || state.outOfRange !== undefined) continue;
-      if (state.phase === 'reading' && !this.#hasRoom(state)) continue;
+      if (state.isAsked || state.phase === 'failed' || state.outOfRange !== undefined) continue;
+      if (state.phase === 'reading' && (state.isWithheld || !this.#hasRoom(state))) continue;
       if (nowMs < state.retryAtMs) {
         wakeAtMs = Math.min(wakeAtMs, state.retryAtMs);
         continue;

@@ -39,7 +39,7 @@ export class PartitionState {
   /** The position is not in the log any more; what was fetched before is delivered first. Moved by the core. */
   outOfRange: MillraceError | undefined;
   isPaused = false;
-  /** It is being taken or given up: nothing of it is fetched or given out. Moved by the core. */
+  /** It is being taken or given up: no record of it is fetched or given out. Moved by the core. */
   isWithheld = false;
   /** The consumer does not read it any more: nothing of it is handed over. Moved by the core. */
   isRemoved = false;

@@ -50,6 +50,9 @@ export interface HoldingsOptions {
 }
 
 const retryMs = 100;
+/** A partition without a leader has no place to be found. */
+const placePatienceMs = 3000;
+const pollMs = 10;
 
 export class Holdings {
   readonly #options: HoldingsOptions;
@@ -147,12 +150,23 @@ export class Holdings {
     const states = this.#statesOf(partitions);
     for (const state of states) this.#withhold(state);
     while (life === this.#life && states.some((state) => work.isBusy(state))) await work.nextAsk();
+    await this.#placed(states, life);
     if (life !== this.#life) return false;
     await this.#hand(states);
     if (life !== this.#life) return false;
     for (const state of states) this.#remove(state);
     this.#changed();
     return true;
+  }
+
+  /** A place at the end that is being found is committed first: the next owner would find a later one. */
+  async #placed(states: readonly PartitionState[], life: number): Promise<void> {
+    const { clock } = this.#options.client.environment;
+    const deadlineMs = clock.monotonicMs() + placePatienceMs;
+    while (life === this.#life && states.some(({ phase }) => phase === 'locating')) {
+      if (clock.monotonicMs() >= deadlineMs) return;
+      await sleep(clock, pollMs);
+    }
   }
 
   /** Callback, then the last commit: what the callback saves is saved before it counts as done. */

@@ -255,8 +255,7 @@ describe('members', () => {
     const topic = await newTopic(3, 1);
     await using consumer = member(topic, { maxPollIntervalMs: 300, autoCommit: false });
     const batches = consumer.batches(soon());
-    const first = await batches.next();
-    const batch: ConsumerBatch | undefined = first.value;
+    const batch = (await batches.next()).value as ConsumerBatch | undefined;
     if (batch === undefined) throw new Error('there is a batch');
     await until(() => consumer.assignment().length === 0);
     expect([...batch]).toEqual([]);
