@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('../../packages/cli/bin/millrace.js', import.meta.url));
+export const program = fileURLToPath(new URL('../../packages/cli/bin/millrace.js', import.meta.url));
 
 /** Variables that steer these tests are not settings of a node, which refuses what it does not know. */
 export const environment = Object.fromEntries(

@@ -70,6 +70,8 @@ Metrics    ${pc.cyan(`http://${options.http}/metrics`)}
 Try in another terminal:
   npx millrace topic describe flights
   npx millrace consume flights --from beginning --max-records 5 --json
+  npx millrace consume flights --group board --from beginning --max-records 5
+  npx millrace group describe board
   echo 'hello' | npx millrace produce greetings
   npx millrace perf produce
 

@@ -49,6 +49,8 @@ export class PartitionState {
   isInLine = false;
   /** The topic as first seen; a topic created again under the name has another id, and other records. */
   topicId: string | undefined;
+  /** The offset after the newest record that a callback of `run` was called with, since the last seek. Moved by `run`. */
+  begunOffset = -1;
   /** As last heard from the leader; -1 before. */
   highWatermark = -1;
 
@@ -201,6 +203,7 @@ export class PartitionState {
 
   #drop(): void {
     this.#generation += 1;
+    this.begunOffset = -1;
     this.#chunks = [];
     this.#bufferedBytes = 0;
     this.outOfRange = undefined;

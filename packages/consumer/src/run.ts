@@ -37,11 +37,13 @@ export async function run<Key, Value>(
   const work = async (held: HeldChunk): Promise<void> => {
     const { state, chunk, generation } = held;
     if (eachBatch !== undefined) {
+      state.begunOffset = chunk.nextOffset;
       await eachBatch(delivery.toBatch(held));
     } else if (eachRecord !== undefined) {
       const reader = delivery.read(held);
       for (let record = reader.next(); record !== undefined; record = reader.next()) {
         // Most callbacks of most programs return at once: no turn is given away for those.
+        state.begunOffset = record.offset + 1;
         const ending = eachRecord(record);
         if (ending !== undefined) await ending;
         if (state.generation === generation) state.delivered(record.offset + 1);

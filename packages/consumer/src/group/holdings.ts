@@ -178,7 +178,7 @@ export class Holdings {
     const isFirst = settings.delivery === 'at-most-once';
     const entries = states.flatMap((state) => {
       // What was committed ahead and never handed over is for the next owner.
-      const offset = isFirst ? state.position : work.processedOf(state);
+      const offset = isFirst ? handedOver(state) : work.processedOf(state);
       return committer.entry(state, offset, isFirst) ?? [];
     });
     try {
@@ -272,4 +272,9 @@ export class Holdings {
     this.#last = result.catch(() => undefined);
     return result;
   }
+}
+
+/** The offset after the last record that the program was given, whatever became of it; undefined without a place. */
+function handedOver({ position, begunOffset }: PartitionState): number | undefined {
+  return position === undefined ? undefined : Math.max(position, begunOffset);
 }

@@ -184,6 +184,18 @@ describe('committed offsets', () => {
   });
 });
 
+test('at-most-once never gives a record again whose callback has failed', async () => {
+  const topic = await newTopic(10);
+  const first = member(topic, { delivery: 'at-most-once' });
+  const eachRecord = ({ offset }: ConsumerRecord): void => {
+    if (offset === 4) throw new Error('cannot');
+  };
+  await expect(first.run({ eachRecord, ...soon() })).rejects.toThrow('cannot');
+  await first.close();
+  await using second = member(topic, { delivery: 'at-most-once' });
+  expect(offsetsOf(await take(second, 1))).toEqual([5]);
+});
+
 describe('members', () => {
   test('share partitions, which change hands after the last record in hand was processed and committed', async () => {
     const topic = await newTopic(5, 4);
