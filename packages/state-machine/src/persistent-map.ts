@@ -1,25 +1,23 @@
 /**
- * An immutable map from text: a change gives a new map that shares all but one branch with the old one. States of state
+ * An immutable map from text: a change gives a new map that shares all but one path with the old one. States of state
  * machines are made of it.
  *
- *     up to 32 keys     one Map, copied with each change
- *     more              branches   [ . | . | undefined | . ]            64, by the upper bits of the key's hash
- *                                    |
- *                       buckets      [ . | undefined | . | . ]          64 in each, by the lower bits
- *                                    |
- *                                   Map of the few keys that meet here
+ *     leaf       a Map of up to 8 entries; the whole map, while it is small
+ *     branch     16 nodes, by four bits of the key's hash: the first four at the root, the next four below, ...
  *
- * Sharing makes a change cheap with a hundred thousand topics, and makes the difference of two maps cheap to find:
- * branches and buckets that are the same object need no look. Small maps cost as little as a Map: a coordinator holds
- * several for each of its groups. The order of iteration means nothing: whoever decides by it sorts first.
+ * Sharing makes a change cheap with a hundred thousand keys, and makes the difference of two maps cheap to find: nodes
+ * that are the same object need no look. Small maps cost as little as a Map: a coordinator holds several for each of its
+ * groups. The order of iteration means nothing: whoever decides by it sorts first.
  */
-type Bucket<Value> = ReadonlyMap<string, Value> | undefined;
-type Branch<Value> = readonly Bucket<Value>[] | undefined;
+type Leaf<Value> = ReadonlyMap<string, Value>;
+type Branch<Value> = readonly Node<Value>[];
+type Node<Value> = Leaf<Value> | Branch<Value> | undefined;
 
-const fanOut = 64;
-const maxSmall = 32;
-const noBuckets: readonly undefined[] = new Array<undefined>(fanOut).fill(undefined);
-const noEntries: ReadonlyMap<string, never> = new Map<string, never>();
+const fanOut = 16;
+const bitsOfLevel = 4;
+/** Where all bits are used up a leaf holds whatever meets there. */
+const hashBits = 32;
+const maxLeaf = 8;
 
 interface MapChange<Value> {
   readonly before: Value | undefined;
@@ -27,61 +25,44 @@ interface MapChange<Value> {
 }
 
 export class PersistentMap<Value> {
-  /** All entries, while they are few; else undefined, and they are in the branches. */
-  readonly #small: ReadonlyMap<string, Value> | undefined;
-  readonly #branches: readonly Branch<Value>[];
+  readonly #root: Node<Value>;
   readonly size: number;
 
-  /** Made when it is first asked for: the compiled class cannot make one of itself while it is being defined. */
-  static #empty: PersistentMap<never> | undefined;
-
   static empty<Value>(): PersistentMap<Value> {
-    PersistentMap.#empty ??= new PersistentMap<never>(noEntries, noBuckets, 0);
-    return PersistentMap.#empty;
+    return emptyMap as PersistentMap<Value>;
   }
 
-  private constructor(small: ReadonlyMap<string, Value> | undefined, branches: readonly Branch<Value>[], size: number) {
-    this.#small = small;
-    this.#branches = branches;
+  /** For `empty`. */
+  static none(): PersistentMap<unknown> {
+    return new PersistentMap<unknown>(undefined, 0);
+  }
+
+  private constructor(root: Node<Value>, size: number) {
+    this.#root = root;
     this.size = size;
   }
 
   get(key: string): Value | undefined {
-    return this.#small === undefined ? this.#bucket(placeOf(key))?.get(key) : this.#small.get(key);
+    return leafOf(this.#root, key)?.get(key);
   }
 
   has(key: string): boolean {
-    return (this.#small ?? this.#bucket(placeOf(key)))?.has(key) === true;
+    return leafOf(this.#root, key)?.has(key) === true;
   }
 
   with(key: string, value: Value): PersistentMap<Value> {
-    if (this.#small !== undefined) {
-      const small = new Map(this.#small).set(key, value);
-      return small.size <= maxSmall
-        ? new PersistentMap(small, noBuckets, small.size)
-        : PersistentMap.#inBranches(small);
-    }
-    return this.#withInBranches(key, value);
+    const root = added(this.#root, { key, value, hash: hashOf(key) }, 0);
+    return new PersistentMap(root, this.size + (this.has(key) ? 0 : 1));
   }
 
   without(key: string): PersistentMap<Value> {
     if (!this.has(key)) return this;
     if (this.size === 1) return PersistentMap.empty();
-    if (this.#small !== undefined) {
-      const small = new Map(this.#small);
-      small.delete(key);
-      return new PersistentMap(small, noBuckets, small.size);
-    }
-    const place = placeOf(key);
-    const bucket = new Map(this.#bucket(place));
-    bucket.delete(key);
-    return this.#replaced(place, bucket.size === 0 ? undefined : bucket, this.size - 1);
+    return new PersistentMap(removed(this.#root, key, hashOf(key), 0), this.size - 1);
   }
 
-  *entries(): Generator<readonly [string, Value], void, undefined> {
-    if (this.#small !== undefined) yield* this.#small;
-    else
-      for (const branch of this.#branches) for (const bucket of branch ?? []) if (bucket !== undefined) yield* bucket;
+  entries(): Generator<readonly [string, Value], void, undefined> {
+    return entriesOf(this.#root);
   }
 
   *values(): Generator<Value, void, undefined> {
@@ -93,68 +74,85 @@ export class PersistentMap<Value> {
   }
 
   /** The values of every key that is in only one of the two maps, or has another value in the other. */
-  *changesSince(before: PersistentMap<Value>): Generator<MapChange<Value>, void, undefined> {
-    if (before === this) return;
-    if (this.#small !== undefined || before.#small !== undefined) {
-      yield* changesOfBucket(new Map(before.entries()), new Map(this.entries()));
-      return;
-    }
-    for (let index = 0; index < fanOut; index += 1) {
-      const old = before.#branches[index];
-      const now = this.#branches[index];
-      if (old !== now) yield* changesOfBranch(old, now);
-    }
-  }
-
-  #withInBranches(key: string, value: Value): PersistentMap<Value> {
-    const place = placeOf(key);
-    const bucket = new Map(this.#bucket(place));
-    const size = this.size + (bucket.has(key) ? 0 : 1);
-    return this.#replaced(place, bucket.set(key, value), size);
-  }
-
-  #bucket(place: number): Bucket<Value> {
-    return this.#branches[Math.floor(place / fanOut)]?.[place % fanOut];
-  }
-
-  #replaced(place: number, bucket: Bucket<Value>, size: number): PersistentMap<Value> {
-    const index = Math.floor(place / fanOut);
-    const branch = (this.#branches[index] ?? noBuckets).slice();
-    branch[place % fanOut] = bucket;
-    const branches = this.#branches.slice();
-    branches[index] = branch;
-    return new PersistentMap(undefined, branches, size);
-  }
-
-  static #inBranches<Value>(entries: ReadonlyMap<string, Value>): PersistentMap<Value> {
-    let map = new PersistentMap<Value>(undefined, noBuckets, 0);
-    for (const [key, value] of entries) map = map.#withInBranches(key, value);
-    return map;
+  changesSince(before: PersistentMap<Value>): Generator<MapChange<Value>, void, undefined> {
+    return changes(before.#root, this.#root);
   }
 }
 
-function* changesOfBranch<Value>(old: Branch<Value>, now: Branch<Value>): Generator<MapChange<Value>, void, undefined> {
-  for (let index = 0; index < fanOut; index += 1) {
-    const before = old?.[index];
-    const after = now?.[index];
-    if (before !== after) yield* changesOfBucket(before, after);
-  }
+const emptyMap = PersistentMap.none();
+
+function isBranch<Value>(node: Node<Value>): node is Branch<Value> {
+  return Array.isArray(node);
 }
 
-function* changesOfBucket<Value>(
-  before: Bucket<Value>,
-  after: Bucket<Value>,
-): Generator<MapChange<Value>, void, undefined> {
-  for (const [key, value] of before ?? []) {
-    const replacement = after?.get(key);
+function leafOf<Value>(root: Node<Value>, key: string): Leaf<Value> | undefined {
+  if (!isBranch(root)) return root;
+  const hash = hashOf(key);
+  let node: Node<Value> = root;
+  for (let shift = 0; isBranch(node); shift += bitsOfLevel) node = node[(hash >>> shift) % fanOut];
+  return node;
+}
+
+interface Addition<Value> {
+  readonly key: string;
+  readonly value: Value;
+  readonly hash: number;
+}
+
+function added<Value>(node: Node<Value>, addition: Addition<Value>, shift: number): Node<Value> {
+  if (isBranch(node)) {
+    const index = (addition.hash >>> shift) % fanOut;
+    const branch = node.slice();
+    branch[index] = added(branch[index], addition, shift + bitsOfLevel);
+    return branch;
+  }
+  const leaf = new Map(node).set(addition.key, addition.value);
+  return leaf.size <= maxLeaf || shift >= hashBits ? leaf : split(leaf, shift);
+}
+
+function split<Value>(leaf: Leaf<Value>, shift: number): Branch<Value> {
+  const branch = new Array<Map<string, Value> | undefined>(fanOut).fill(undefined);
+  for (const [key, value] of leaf) {
+    const index = (hashOf(key) >>> shift) % fanOut;
+    branch[index] = (branch[index] ?? new Map<string, Value>()).set(key, value);
+  }
+  return branch;
+}
+
+function removed<Value>(node: Node<Value>, key: string, hash: number, shift: number): Node<Value> {
+  if (isBranch(node)) {
+    const index = (hash >>> shift) % fanOut;
+    const branch = node.slice();
+    branch[index] = removed(branch[index], key, hash, shift + bitsOfLevel);
+    return branch.every((one) => one === undefined) ? undefined : branch;
+  }
+  const leaf = new Map(node);
+  leaf.delete(key);
+  return leaf.size === 0 ? undefined : leaf;
+}
+
+function* entriesOf<Value>(node: Node<Value>): Generator<readonly [string, Value], void, undefined> {
+  if (isBranch(node)) for (const one of node) yield* entriesOf(one);
+  else if (node !== undefined) yield* node;
+}
+
+function* changes<Value>(before: Node<Value>, after: Node<Value>): Generator<MapChange<Value>, void, undefined> {
+  if (before === after) return;
+  if (isBranch(before) && isBranch(after)) {
+    for (let index = 0; index < fanOut; index += 1) yield* changes(before[index], after[index]);
+    return;
+  }
+  const [old, now] = [new Map(entriesOf(before)), new Map(entriesOf(after))];
+  for (const [key, value] of old) {
+    const replacement = now.get(key);
     if (replacement !== value) yield { before: value, after: replacement };
   }
-  for (const [key, value] of after ?? []) if (before?.has(key) !== true) yield { before: undefined, after: value };
+  for (const [key, value] of now) if (!old.has(key)) yield { before: undefined, after: value };
 }
 
-/** FNV-1a over the UTF-16 units, folded to the number of buckets. */
-function placeOf(key: string): number {
+/** FNV-1a over the UTF-16 units; its low bits, which choose at the root, get some of the high ones. */
+function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  return ((hash ^ (hash >>> 12)) >>> 0) % (fanOut * fanOut);
+  return (hash ^ (hash >>> 15)) >>> 0;
 }

@@ -56,3 +56,14 @@ test('property: the changes between two versions are those that a comparison of 
     ),
   );
 });
+
+test('keys that meet in one place down to the last bit are kept apart', () => {
+  // Two texts of one FNV-1a hash, and more of them by what follows: equal states go on equally.
+  const keys = ['costarring', 'liquid'].flatMap((text) => ['', 'a', 'b', 'c', 'd', 'e'].map((end) => text + end));
+  let map = PersistentMap.empty<string>();
+  for (const key of keys) map = map.with(key, key);
+  expect(map.size).toBe(keys.length);
+  for (const key of keys) expect(map.get(key)).toBe(key);
+  for (const key of keys) map = map.without(key);
+  expect([...map.entries()]).toEqual([]);
+});

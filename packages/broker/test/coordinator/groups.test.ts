@@ -21,8 +21,9 @@ import {
   ScriptedMember,
 } from './scripted-member.js';
 
-async function fixture(partitions = 4, groups: Partial<GroupSettings> = {}) {
-  const node = await NodeFixture.start({ settings: { groups: { ...defaultGroupSettings, ...groups } } });
+async function fixture(partitions = 4, groups: Partial<GroupSettings> = {}, housekeepingMs = 30_000) {
+  const settings = { groups: { ...defaultGroupSettings, ...groups }, housekeepingMs };
+  const node = await NodeFixture.start({ settings });
   const client = await node.client();
   const topicId = await node.topic(client, 'orders', partitions);
   await node.complete(coordinatorOf(client));
@@ -385,4 +386,33 @@ test('a coordinator that starts again knows what the one before had committed', 
   expect(await node.complete(describeGroup(again))).toEqual(before);
   a.client = again;
   expect(await node.complete(a.beat())).toMatchObject({ memberEpoch: 1, assignment: null });
+});
+
+test('a coordinator whose log was compacted knows the same as before', async () => {
+  const topic = { ...defaultGroupSettings.topic, partitions: 1, segmentBytes: 2000 };
+  const { node, client, topicId, join } = await fixture(4, { topic }, 200);
+  const a = await join('a');
+  const b = await join('b');
+  await node.complete(a.beat());
+  await node.complete(a.beat());
+  await node.complete(b.beat());
+  const gone = await join('gone', { group: 'other' });
+  const [mine = -1] = a.owned.flatMap((one) => one.partitions);
+  for (let offset = 1; offset <= 300; offset += 1) await node.complete(a.commit(topicId, mine, offset));
+  await node.complete(gone.leave());
+  await node.simulation.runFor(2000);
+  const offsets = node.controller.image.topicByName('__consumer_offsets');
+  const log = node.logDirectory.log('__consumer_offsets', 0);
+  expect(offsets?.partitions.length).toBe(1);
+  expect(log?.endOffset).toBeGreaterThan(300);
+  expect(log?.sizeBytes).toBeLessThan(10_000);
+  const before = [await node.complete(describeGroup(client)), await node.complete(describeGroup(client, 'other'))];
+  node.simulation.kill('node');
+  await node.startNode(node.simulation.restart('node'));
+  const again = await node.client();
+  await ready(node, again);
+  expect([await node.complete(describeGroup(again)), await node.complete(describeGroup(again, 'other'))]).toEqual(
+    before,
+  );
+  expect(await node.complete(committedOffsets(again))).toEqual({ [`orders-${mine}`]: 300 });
 });
