@@ -251,6 +251,9 @@ export class Controller {
       sessions.touch(nodeId, this.#nowMs, metadataOffset);
     }
     const reply = await this.#submit({ kind: 'broker-heartbeat', request });
+    // A controller that was paused, or cut off, may have been replaced, and does not know yet. Its word would make the
+    // broker sure of offices that are others' by now: only one that a majority follows may give it.
+    await this.#read();
     sessions.touch(nodeId, this.#nowMs, metadataOffset);
     if (!reply.shouldShutdown) return reply;
     const others = [...this.#image.brokers.values()].filter(

@@ -87,6 +87,23 @@ test('an isolated leader refuses what it was asked, and another one decides on a
   }
 });
 
+test('a leader that is cut off and does not know yet gives no broker its word', async () => {
+  const cluster = new QuorumCluster();
+  const old = await cluster.startAll();
+  await cluster.simulation.complete(startBrokers(cluster, old.controller));
+  cluster.isolate(old.nodeId);
+  const { controller, nodeId } = old;
+  expect(controller.isActive).toBe(true);
+  const brokerEpoch = controller.image.brokers.get(nodeId)?.brokerEpoch ?? -1;
+  const { metadataOffset } = controller;
+  const beat = controller.heartbeat({ nodeId, brokerEpoch, metadataOffset, wantFence: false, wantShutdown: false });
+  const outcome = beat.then(
+    () => 'answered',
+    (error: { code: string }) => error.code,
+  );
+  expect(await cluster.simulation.complete(outcome)).toBe('NOT_CONTROLLER');
+});
+
 test('acknowledged changes survive crashes of one node after another, snapshots and all', async () => {
   const cluster = new QuorumCluster({ snapshotEveryRecords: 10, seed: 5 });
   const first = await cluster.startAll();
