@@ -14,7 +14,7 @@ export interface GoalRow {
   readonly isReached: boolean;
 }
 
-export function goalRows({ startUp, throughput, latency }: BenchResults): readonly GoalRow[] {
+export function goalRows({ startUp, throughput, latency, replication }: BenchResults): readonly GoalRow[] {
   const atLeast = (aim: string, figures: Spread, bound: number): GoalRow => ({
     aim,
     wanted: `>= ${bound}`,
@@ -37,6 +37,7 @@ export function goalRows({ startUp, throughput, latency }: BenchResults): readon
         atLeast(`${size}: both at once / slower alone`, ratios.wholeToSlowerAlone, 0.8),
       ];
     }),
+    atLeast('3 replicas / 1 replica', replication.share, 0.3),
     below(`end to end at ${latency.rate}/s, p50 ms`, latency.p50Ms, 1, 2),
     below(`end to end at ${latency.rate}/s, p99 ms`, latency.p99Ms, 5, 2),
     below('start to ready, ms', startUp.readyMs, 300),

@@ -2,7 +2,9 @@
 import { goalRows, sizeName } from './goals.js';
 import type { FailoverFigures, Percentiles } from './failover.js';
 import type { LatencyFigures } from './latency.js';
+import type { ManyPartitionsFigures } from './many-partitions.js';
 import type { RecoveryFigures } from './recovery.js';
+import type { ReplicationFigures } from './replication.js';
 import type { StartUpFigures } from './start-up.js';
 import { formatSpread, type Spread } from './statistics.js';
 import { type CostFigures, runNames, type RunName, type ThroughputFigures } from './throughput.js';
@@ -23,6 +25,8 @@ export interface BenchResults {
   readonly latency: LatencyFigures;
   readonly recovery: readonly RecoveryFigures[];
   readonly failover: readonly FailoverFigures[];
+  readonly replication: ReplicationFigures;
+  readonly manyPartitions: ManyPartitionsFigures;
 }
 
 export interface FigureRow {
@@ -46,7 +50,8 @@ const processTexts: Readonly<Record<CostFigures['process'], string>> = {
   receiver: 'receiver',
 };
 
-export function figureRows({ startUp, throughput, latency, recovery, failover }: BenchResults): readonly FigureRow[] {
+export function figureRows(results: BenchResults): readonly FigureRow[] {
+  const { startUp, throughput, latency, recovery, failover, replication, manyPartitions: many } = results;
   const rows: FigureRow[] = [];
   const row = (name: string, figures: Spread, unit: string, digits = 0): void => {
     rows.push({ name, value: formatSpread(figures, digits), unit });
@@ -75,6 +80,16 @@ export function figureRows({ startUp, throughput, latency, recovery, failover }:
     rows.push({ name: `nothing acknowledged after ${killed}`, value: of(withoutLeaderMs), unit: 'ms' });
     rows.push({ name: `restart to all in sync after ${killed}`, value: of(wholeMs), unit: 'ms' });
   }
+  row(`1 replica, ${replication.recordBytes} B`, replication.oneReplicaRecordsPerSecond, 'records/s');
+  row(`3 replicas, ${replication.recordBytes} B`, replication.threeReplicasRecordsPerSecond, 'records/s');
+  row('3 replicas / 1 replica', replication.share, 'ratio', 2);
+  row(`3 replicas, acknowledged at ${replication.rate}/s, p50`, replication.ackP50Ms, 'ms', 2);
+  row(`3 replicas, acknowledged at ${replication.rate}/s, p99`, replication.ackP99Ms, 'ms', 2);
+  row('empty follower catches up', replication.catchUpMbPerSecond, 'MB/s', 1);
+  row(`${many.partitions} partitions of 3 replicas: created`, many.createMs, 'ms');
+  row(`${many.partitions} partitions: all replicas in sync`, many.inSyncMs, 'ms');
+  row(`${many.partitions} partitions: idle processor time of three nodes`, many.idleCpuPercent, '% of one', 1);
+  row(`${many.partitions} partitions: all led again after kill -9 of a node`, many.failoverMs, 'ms');
   return rows;
 }
 
@@ -150,6 +165,8 @@ They are measured in the same round, one after the other, so the ratios hold whe
 - The failover figures are of three nodes on this one machine with default settings, three replicas and \`acks=all\`: the
   longest pause between two acknowledgements of the partition that the killed node led. They say nothing of a node
   that loses its power or its network: that one is fenced after \`broker.session.timeout.ms\`.
+- The figures of three replicas and of many partitions are of three nodes that share the cores of this one machine with the
+  load: a record is written, checked and synced three times there. Three machines have three times the cores, and a network.
 `;
 }
 

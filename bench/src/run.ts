@@ -17,8 +17,10 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import { measureFailover } from './failover.js';
 import { measureLatency } from './latency.js';
+import { measureManyPartitions } from './many-partitions.js';
 import { measureRecovery } from './recovery.js';
 import { goalRows } from './goals.js';
+import { measureReplication } from './replication.js';
 import { measureStartUp } from './start-up.js';
 import { type BenchResults, describeRun, figureRows, reportPage } from './report-page.js';
 import { measureThroughput } from './throughput.js';
@@ -55,6 +57,8 @@ const results: BenchResults = {
     return figures;
   }),
   failover: await step('failover of three nodes', () => measureFailover(quick ? 5 : 20)),
+  replication: await step('three replicas', () => measureReplication(records.small / 2, rounds)),
+  manyPartitions: await step('a thousand partitions', () => measureManyPartitions(1000, quick ? 1 : 3)),
 };
 
 process.stdout.write(`\n${describeRun(results)}\n`);
