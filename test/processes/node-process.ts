@@ -14,7 +14,8 @@ export const environment = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')),
 );
 
-const readyWaitMs = 30_000;
+/** No claim about speed: long enough for a machine that has much else to do. */
+const readyWaitMs = 120_000;
 /** Long enough for a command to load and to wait for its node, also on a busy machine. */
 const commandStartMs = 2500;
 
