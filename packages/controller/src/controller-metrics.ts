@@ -1,6 +1,7 @@
 /** What a node's controller can say of the cluster. Looked up at each scrape: partitions are counted once per image. */
-import type { Metrics } from '@millrace/base';
+import type { Counter, Metrics } from '@millrace/base';
 import type { RaftDriver } from '@millrace/raft';
+import type { MetadataDelta } from './image/metadata-delta.js';
 import type { MetadataImage } from './image/metadata-image.js';
 
 export interface ObservedController {
@@ -20,10 +21,15 @@ interface Counts {
 
 export class ControllerMetrics {
   readonly #metrics: Metrics;
+  readonly #elections: Counter;
   #counts: Counts | undefined;
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
+    this.#elections = metrics.counter({
+      name: 'millrace_controller_leader_elections_total',
+      help: 'Changes of partition leaders that this node has learned of, for whatever reason, since it started.',
+    });
   }
 
   observe({ image, isActive, raft }: ObservedController): void {
@@ -68,6 +74,17 @@ export class ControllerMetrics {
       const driver = raft();
       return driver === undefined ? 0 : driver.endPosition - driver.committedPosition;
     });
+  }
+
+  /** Counts the partitions that got another leader. */
+  noteDelta({ topicsChanged }: MetadataDelta): void {
+    for (const { before, after, partitions } of topicsChanged) {
+      for (const index of partitions) {
+        const [was, is] = [before.partitions[index], after.partitions[index]];
+        if (was !== undefined && is !== undefined && is.leader !== -1 && is.leader !== was.leader)
+          this.#elections.add(1);
+      }
+    }
   }
 
   #countsOf(image: MetadataImage): Counts {

@@ -114,6 +114,7 @@ export class Controller {
   readonly #nodeId: number;
   readonly #settings: ControllerSettingValues;
   readonly #nodeDefaults: NodeDefaults;
+  readonly #metrics: ControllerMetrics;
   readonly #listeners = new Set<MetadataListener>();
   readonly #formed = completion<string>();
   /** What the listeners have seen. Moved by `#publish`. */
@@ -151,7 +152,8 @@ export class Controller {
     this.#nodeDefaults = options.nodeDefaults;
     // Whoever waits for it hears of a failure; nobody has to.
     this.#formed.promise.catch(() => undefined);
-    new ControllerMetrics(environment.metrics ?? noMetrics).observe({
+    this.#metrics = new ControllerMetrics(environment.metrics ?? noMetrics);
+    this.#metrics.observe({
       image: () => this.#image,
       isActive: () => this.isActive,
       raft: () => this.#quorum?.driver,
@@ -624,6 +626,7 @@ export class Controller {
   #publish(image: MetadataImage): void {
     const delta = metadataDelta(this.#image, image);
     this.#image = image;
+    this.#metrics.noteDelta(delta);
     if (image.clusterId !== undefined) this.#formed.resolve(image.clusterId);
     for (const listener of this.#listeners) this.#notify(listener, delta);
   }

@@ -138,6 +138,29 @@ describe('an embedded server', () => {
       expect(name).toMatch(/^millrace_/);
       if (kind === 'counter') expect(name).toMatch(/_total$/);
     }
+    // What operators of a cluster watch; docs and alerts name them.
+    expect(names.map(([, name]) => name)).toEqual(
+      expect.arrayContaining([
+        'millrace_under_replicated_partitions',
+        'millrace_under_min_isr_partitions',
+        'millrace_isr_shrinks_total',
+        'millrace_isr_expands_total',
+        'millrace_replica_max_lag_records',
+        'millrace_replica_lag_records',
+        'millrace_broker_fenced',
+        'millrace_controller_active',
+        'millrace_controller_active_brokers',
+        'millrace_controller_fenced_brokers',
+        'millrace_controller_offline_partitions',
+        'millrace_controller_under_replicated_partitions',
+        'millrace_controller_below_min_insync_partitions',
+        'millrace_controller_leader_elections_total',
+        'millrace_raft_term',
+        'millrace_raft_commit_offset',
+        'millrace_raft_log_end_offset',
+        'millrace_raft_uncommitted_records',
+      ]),
+    );
     await server.close();
     await expect(fetch(`${base}/health/live`)).rejects.toThrow();
   });
