@@ -180,13 +180,6 @@ export class PartitionLog {
     return this.#state.epochs.entries;
   }
 
-  /** The largest timestamp of all batches, as far as the time indexes are right; -1 when there is none. */
-  get maxTimestamp(): number {
-    let largest = -1;
-    for (const segment of this.#state.segments) largest = Math.max(largest, segment.claimedLargestTimestamp);
-    return largest;
-  }
-
   /** What is known of each idempotent producer that wrote here. */
   producers(): ProducerDescription[] {
     return this.#state.producers.producers();
