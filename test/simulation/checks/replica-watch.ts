@@ -102,8 +102,10 @@ export class ReplicaWatch {
       return leadership === undefined || isOffline ? [] : [{ ...seen, leadership }];
     });
     for (const seen of group.seen) {
-      const { isOffline, highWatermark, endOffset } = seen.replica;
-      if (!isOffline && highWatermark > endOffset)
+      const { isOffline, role, highWatermark, logStartOffset, endOffset } = seen.replica;
+      // A follower that begins anew is empty for as long as its disk takes.
+      const isBeginning = role !== 'leader' && logStartOffset === endOffset;
+      if (!isOffline && !isBeginning && highWatermark > endOffset)
         this.#tell('A4', group, 'the high watermark is past the log', [seen]);
     }
     for (const leader of leaders) this.#lookAtLeader(key, group, leader);

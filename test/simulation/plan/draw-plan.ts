@@ -72,8 +72,9 @@ function drawNodeSettings(choice: Choice): Record<string, string> {
     'max.message.bytes': [2048, 16_384],
   };
   const settings: Record<string, string> = {
-    // Time jumps by days in some runs: what is old must not be deleted for that.
+    // Time jumps by days in some runs: what is old must not be deleted or forgotten for that.
     'retention.ms': '-1',
+    'producer.id.expiration.ms': String(100 * 86_400_000),
     'log.low.space.bytes': String(choice.of([0, 4096, 65_536])),
   };
   for (const [key, values] of Object.entries(candidates)) {
