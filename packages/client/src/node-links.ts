@@ -25,10 +25,6 @@ interface Answerer {
 }
 
 /** One node may be reached by two links. */
-function leadsTo(link: NodeLink, { link: other, nodeId }: Answerer): boolean {
-  return link === other || link.connection?.hello.nodeId === nodeId;
-}
-
 export interface NodeAddress extends Address {
   readonly nodeId: number;
 }
@@ -108,7 +104,9 @@ export class NodeLinks {
     const links = [...open, ...this.#closedLinks()];
     const doubted = this.#doubted;
     this.#doubted = undefined;
-    if (doubted !== undefined) links.sort((a, b) => Number(leadsTo(a, doubted)) - Number(leadsTo(b, doubted)));
+    if (doubted !== undefined) {
+      links.sort((a, b) => Number(this.#leadsTo(a, doubted)) - Number(this.#leadsTo(b, doubted)));
+    }
     return this.#staggered(limit, links, (link) =>
       link.use(limit, async (connection) => {
         const result = await action(connection);
@@ -121,6 +119,11 @@ export class NodeLinks {
   /** What was answered last turned out to be wrong: the node may be cut off from the others. */
   doubtLastAnswer(): void {
     this.#doubted = this.#lastAnswer;
+  }
+
+  /** Also by the node's own link that is still closed, after a bootstrap link gave the answer. */
+  #leadsTo(link: NodeLink, { link: other, nodeId }: Answerer): boolean {
+    return link === other || link === this.#nodes.get(nodeId) || link.connection?.hello.nodeId === nodeId;
   }
 
   close(error: Error): void {

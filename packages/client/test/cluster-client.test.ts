@@ -496,7 +496,8 @@ test('closing rejects what is unanswered, ends all connections and leaves no tim
     expect(await simulation.complete(promise)).toMatchObject({ code: 'CONNECTION_CLOSED', retriable: false });
   }
   simulation.network.heal();
-  await simulation.runFor(100);
+  // The network still has to tell of a connection that was being opened when the link was cut.
+  await simulation.runFor(2000);
   expect(node1.sockets.size + node2.sockets.size).toBe(0);
   const eventsBefore = simulation.eventsRun;
   await simulation.runFor(700_000);

@@ -179,7 +179,8 @@ export class GroupMember {
 
   async #release(partitions: readonly GroupPartition[]): Promise<void> {
     const isGivenUp = await this.#holdings.release(partitions);
-    if (!isGivenUp || this.#closing.signal.aborted) return;
+    // While it leaves, the coordinator is told that everything is given up.
+    if (!isGivenUp || this.#membership.phase === 'ended') return;
     this.#membership.released(partitions, this.#nowMs);
     this.#options.onNews();
     this.#turn();
