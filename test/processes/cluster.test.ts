@@ -15,7 +15,6 @@ import { checkHistoryFile } from './history/check-history-file.js';
 import { HistoryFile } from './history/history-file.js';
 import { RecordedLoad } from './history/recorded-load.js';
 import { startNode, temporaryDirectory } from './node-process.js';
-import { freePorts } from './rig/free-ports.js';
 
 const topic = 'ledger';
 const partitions = 3;
@@ -98,16 +97,10 @@ describe.concurrent('three nodes', () => {
     await withCluster(async ({ cluster, admin, directory }) => {
       const { bootstrap } = cluster;
       const live = cluster.argumentsOf(3);
-      const other = join(directory, 'other');
-      mkdirSync(other);
 
-      // Nodes that would be one that is alive: on its directory, and on one of their own at another address.
+      // A node that would be one that is alive.
       const elsewhere = ['--client', '127.0.0.1:0', '--http', '127.0.0.1:0'];
       expect(await refusal([...live, ...elsewhere])).toContain('DATA_DIRECTORY_LOCKED');
-      const [port] = await freePorts(1);
-      const voters = live[live.indexOf('--voters') + 1]?.replace(cluster.place.internal(3), `127.0.0.1:${port}`) ?? '';
-      const twin = ['--data', other, '--internal', `127.0.0.1:${port}`, '--voters', voters];
-      expect(await refusal([...live, ...elsewhere, ...twin])).toContain('INVALID_VOTER_KEY');
 
       await cluster.end(3, 'SIGTERM');
       const emptied = join(directory, 'emptied');
