@@ -258,7 +258,7 @@ export class Partition {
     this.#waiters.appended(this.log.endOffset, batches.length);
     if (this.#waiters.hasFollowers) this.#host.wakes.request(this);
     if (this.#policy.durability === 'replicated') this.#advance();
-    else this.#host.syncs.request(this, batches.length);
+    else this.#host.syncs.request(this);
     return result;
   }
 
@@ -352,7 +352,7 @@ export class Partition {
   appendReplicated(following: Following, batches: Uint8Array): void {
     if (!this.#isFollowed(following)) return;
     this.log.append(batches, { origin: 'replica', leaderEpoch: following.leaderEpoch });
-    if (this.#policy.durability === 'fsync') this.#host.syncs.request(this, batches.length);
+    if (this.#policy.durability === 'fsync') this.#host.syncs.request(this);
   }
 
   /** The leader's high watermark and log start, which came with a reply. */

@@ -3,14 +3,8 @@
  *
  * The requests of a turn arrive from many sockets one after the other. Syncing at each append would start the first
  * fdatasync with one batch in it and make the others wait for the next one.
- *
- * A large append starts it at once. All of a producer's requests in flight often arrive in one turn: were they synced
- * together, the producer would wait for the disk, and then the disk for the producer.
  */
 import type { Clock } from '@millrace/base';
-
-/** As long as a disk takes for one sync, so much could be sent by a producer or more. */
-const largeBytes = 64 * 1024;
 
 interface Syncable {
   startSync(): void;
@@ -24,11 +18,7 @@ export class SyncSchedule {
     this.#clock = clock;
   }
 
-  request(partition: Syncable, appendedBytes = 0): void {
-    if (appendedBytes >= largeBytes) {
-      partition.startSync();
-      return;
-    }
+  request(partition: Syncable): void {
     if (this.#appended.size === 0) this.#clock.nextTurn(() => this.#startAll());
     this.#appended.add(partition);
   }

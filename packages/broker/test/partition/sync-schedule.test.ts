@@ -19,16 +19,3 @@ test('each partition of a turn is synced once, at the end of the turn', () => {
   clock.turn();
   expect(started).toEqual(['a', 'b', 'b']);
 });
-
-test('a large append is not kept waiting for the rest of its turn', () => {
-  const clock = new ManualClock();
-  const syncs = new SyncSchedule(clock);
-  const started: string[] = [];
-  const partition = { startSync: () => void started.push('a') };
-  syncs.request(partition, 64 * 1024 - 1);
-  expect(started).toEqual([]);
-  syncs.request(partition, 64 * 1024);
-  expect(started).toEqual(['a']);
-  clock.turn();
-  expect(started).toEqual(['a', 'a']);
-});
