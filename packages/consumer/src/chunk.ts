@@ -6,6 +6,7 @@
  */
 import { MillraceError } from '@millrace/base';
 import { BatchView, nextBatchSize, type Compression } from '@millrace/record';
+import { type AbortedRange, AbortedRanges } from './aborted-ranges.js';
 import type { ChunkMemory, ReplyMemory } from './reply-memory.js';
 
 export interface Chunk {
@@ -14,7 +15,12 @@ export interface Chunk {
   readonly firstOffset: number;
   /** The offset after the last good batch. */
   readonly nextOffset: number;
+  /** The offset after the last readable record of the partition, as the leader knew it. */
   readonly highWatermark: number;
+  /** Aborted transactions with records among these, which nobody gets. */
+  readonly aborted: readonly AbortedRange[];
+  /** Whether anything of it can be given to anybody: not when all is aborted, or the ends of transactions. */
+  readonly hasRecords: boolean;
   /** Set when a bad batch follows; it begins at `nextOffset` or later. */
   readonly error: MillraceError | undefined;
   /** The offset after the bad batch, where its header can be believed. */
@@ -27,13 +33,20 @@ export interface Chunk {
 export interface FetchedBytes {
   readonly bytes: Uint8Array;
   readonly highWatermark: number;
+  /** Left out: none. */
+  readonly aborted?: readonly AbortedRange[];
   /** Where the bytes lie; left out, they are nobody else's. */
   readonly memory?: ReplyMemory | undefined;
 }
 
+const noneAborted: readonly AbortedRange[] = [];
+
 /** Walks over fetched bytes. Every batch in the result has a valid checksum and ends after `fetchOffset`. */
-export function readChunk({ bytes, highWatermark, memory }: FetchedBytes, fetchOffset: number): Chunk {
+export function readChunk(fetched: FetchedBytes, fetchOffset: number): Chunk {
+  const { bytes, highWatermark, memory, aborted = noneAborted } = fetched;
   const view = new BatchView();
+  const abortedRanges = AbortedRanges.of(aborted);
+  let hasRecords = false;
   let position = 0;
   let nextOffset = fetchOffset;
   const upTo = (error?: MillraceError, resumeOffset?: number): Chunk => ({
@@ -41,6 +54,8 @@ export function readChunk({ bytes, highWatermark, memory }: FetchedBytes, fetchO
     firstOffset: fetchOffset,
     nextOffset,
     highWatermark,
+    aborted,
+    hasRecords,
     error,
     resumeOffset,
     memory: position === 0 ? undefined : memory?.share(),
@@ -56,6 +71,7 @@ export function readChunk({ bytes, highWatermark, memory }: FetchedBytes, fetchO
       if (!Number.isSafeInteger(after) || after <= nextOffset) {
         return upTo(corrupt(`a batch ends at offset ${after}, not after ${nextOffset}`));
       }
+      if (!view.isControl && abortedRanges?.has(view) !== true) hasRecords = true;
       position += size;
       nextOffset = after;
     }

@@ -101,6 +101,14 @@ export class Delivery<Key, Value> {
     }
     for (let state = core.hold(); state !== undefined; state = core.hold()) {
       const chunk = state.take();
+      if (chunk?.hasRecords === false) {
+        // Nobody hears of what nobody gets.
+        state.delivered(chunk.nextOffset);
+        chunk.memory?.release();
+        core.release(state);
+        this.#options.onRoom();
+        continue;
+      }
       if (chunk !== undefined) {
         const held = { state, chunk, generation: state.generation };
         if (gate === undefined || gate(held)) return held;

@@ -138,7 +138,8 @@ export class Fetcher {
         return {
           error: errorFromWire(answer, `Fetch from node ${plan.node}`) ?? this.#mismatch(plan, index, answer.partition),
           bytes,
-          highWatermark: answer.highWatermark,
+          highWatermark: settings.isolation === 'read-committed' ? answer.lastStableOffset : answer.highWatermark,
+          aborted: answer.aborted,
           memory,
         };
       });

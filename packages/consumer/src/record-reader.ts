@@ -2,12 +2,13 @@
 /**
  * Reads the records of one chunk, one after the other, without anything asynchronous in between.
  *
- * Control records and records before the wanted offset are passed over. A batch that cannot be read (corrupt inside,
+ * Control records, aborted ones, and records before the wanted offset are passed over. A batch that cannot be read (corrupt inside,
  * too large once decompressed) stops its partition: `next` throws a PartitionError that says where, and the partition
  * waits for the program to seek. After a seek the rest of the chunk is worthless, and reading ends.
  */
 import { MillraceError } from '@millrace/base';
 import { BatchView, RecordCursor } from '@millrace/record';
+import { AbortedRanges } from './aborted-ranges.js';
 import type { Chunk } from './chunk.js';
 import { FetchedRecord, releasedBatch, type Deserializers, type RecordSource } from './fetched-record.js';
 import type { PartitionState } from './partition-state.js';
@@ -24,6 +25,7 @@ export class RecordReader<Key, Value> {
   readonly #generation: number;
   readonly #view = new BatchView();
   readonly #firstOffset: number;
+  readonly #aborted: AbortedRanges | undefined;
   #cursor: RecordCursor | undefined;
   /** Of the cursor's batch. */
   #source: RecordSource<Key, Value> | undefined;
@@ -34,6 +36,7 @@ export class RecordReader<Key, Value> {
     this.#options = options;
     this.#generation = options.state.generation;
     this.#firstOffset = options.chunk.firstOffset;
+    this.#aborted = AbortedRanges.of(options.chunk.aborted);
   }
 
   get state(): PartitionState {
@@ -68,7 +71,7 @@ export class RecordReader<Key, Value> {
     while (this.#position < bytes.length) {
       this.#view.at(bytes, this.#position);
       this.#position += this.#view.sizeBytes;
-      if (this.#view.isControl) continue;
+      if (this.#view.isControl || this.#aborted?.has(this.#view) === true) continue;
       const cursor = RecordCursor.over(this.#view, this.#options);
       this.#source = { topic, partition, bytes: cursor.bytes, memory, deserializers };
       this.#cursor = cursor;
