@@ -1,106 +1,98 @@
 /**
- * `npm run bench`: figures of one node on this machine, each beside the raw pipeline of the same run where there is one, and
- * what the project aims at beside what was reached.
+ * `npm run bench`: measures the suites, prints their figures and what the project aims at beside what was reached, and
+ * writes docs/benchmarks.md with its plots.
  *
- *     npm run bench                 about ten minutes
- *     npm run bench -- --quick      about three minutes: smaller, fewer rounds, for a first look
+ *     npm run bench                            everything
+ *     npm run bench -- --quick                 within ten minutes: smaller, fewer rounds, for a first look
+ *     npm run bench -- --only latency,failover only these; the page is not written
+ *     npm run bench -- --page                  measures nothing; writes the page from the figures there are
  *
- *     npm run bench -- --report     also writes docs/benchmarks.md
- *
- * Prints a table and writes bench/results/latest.json.
+ * The figures are kept in bench/results/latest.json: a run of some suites replaces those and keeps the others.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
-import { Command } from 'commander';
-import { measureFailover } from './failover.js';
-import { measureLatency } from './latency.js';
-import { measureManyPartitions } from './many-partitions.js';
-import { measureRecovery } from './recovery.js';
-import { goalRows } from './goals.js';
-import { measureReplication } from './replication.js';
-import { measureStartUp } from './start-up.js';
-import { type BenchResults, describeRun, figureRows, reportPage } from './report-page.js';
-import { measureThroughput } from './throughput.js';
+import { Command, InvalidArgumentError } from 'commander';
+import { describeMachine, figureRows, goalRows, presentSuites, type PresentedSuite } from './report/page.js';
+import {
+  currentCommit,
+  loadBefore,
+  mergeResults,
+  readResults,
+  type SuiteResult,
+  writeResults,
+} from './report/results.js';
+import { writePage } from './report/write-page.js';
+import { type Scale, scaleOf, type Suite } from './suite.js';
+import { suites } from './suites.js';
 
-const { quick, report } = new Command('npm run bench --')
+interface RunOptions {
+  readonly quick: boolean;
+  readonly page: boolean;
+  readonly only?: readonly Suite[];
+  readonly rounds?: number;
+}
+
+const names = suites.map(({ name }) => name).join(', ');
+const options = new Command('npm run bench --')
   .option('--quick', 'smaller and fewer rounds', false)
-  .option('--report', 'write docs/benchmarks.md', false)
+  .option('--only <names>', `some suites, separated by commas: ${names}`, suitesOf)
+  .option('--rounds <n>', 'how often each figure is measured', Number)
+  .option('--page', 'measure nothing and write docs/benchmarks.md from bench/results/latest.json', false)
   .parse()
-  .opts<{ quick: boolean; report: boolean }>();
-const rounds = quick ? 3 : 5;
-const mb = 1e6;
-const records = quick ? { small: 2_000_000, large: 300_000 } : { small: 4_000_000, large: 600_000 };
+  .opts<RunOptions>();
 
-const results: BenchResults = {
-  machine: {
-    cpus: cpus().length,
-    model: cpus()[0]?.model ?? 'unknown',
-    memoryBytes: totalmem(),
-    node: process.version,
-    loadBefore: loadavg()[0] ?? NaN,
-  },
-  commit: commit(),
-  rounds,
-  startUp: await step('start-up and idle memory', () => measureStartUp(rounds)),
-  throughput: [
-    await step('throughput, 100 B', () => measureThroughput(100, records.small, rounds)),
-    await step('throughput, 1 KiB', () => measureThroughput(1024, records.large, rounds)),
-  ],
-  latency: await step('latency at 5,000 records/s', () => measureLatency(5000, quick ? 5 : 15, rounds)),
-  recovery: await step('recovery', async () => {
-    const sizes = quick ? [1 * mb, 100 * mb] : [1 * mb, 100 * mb, 1000 * mb];
-    const figures = [];
-    for (const size of sizes) figures.push(await measureRecovery(size, rounds));
-    return figures;
-  }),
-  failover: await step('failover of three nodes', () => measureFailover(quick ? 5 : 20)),
-  replication: await step('three replicas', () => measureReplication(records.small / 2, rounds)),
-  manyPartitions: await step('a thousand partitions', () => measureManyPartitions(1000, quick ? 1 : 3)),
-};
-
-process.stdout.write(`\n${describeRun(results)}\n`);
-printTable(
-  ['Figure', 'Median (range)', 'Unit'],
-  figureRows(results).map(({ name, value, unit }) => [name, value, unit]),
-);
-printTable(
-  ['Aim', 'Wanted', 'Median (range)', ''],
-  goalRows(results).map(({ aim, wanted, figure, isReached }) => [
-    aim,
-    wanted,
-    figure,
-    isReached ? 'reached' : 'MISSED',
-  ]),
-);
-save();
-
-function printTable(head: string[], rows: readonly string[][]): void {
-  const table = new Table({ head, style: { head: [], border: [], compact: true } });
-  for (const row of rows) table.push(row);
-  process.stdout.write(`${table.toString()}\n`);
+const isWhole = options.only === undefined;
+const chosen = options.page ? [] : (options.only ?? suites.filter(({ isOnRequest }) => !isOnRequest));
+const scale = scaleOf(options.quick, options.rounds);
+for (const suite of chosen) {
+  const result = await measure(suite, scale);
+  // Kept one by one: what was measured is not lost when a later suite fails.
+  writeResults(mergeResults(readResults(), { [suite.name]: result }));
 }
 
-function save(): void {
-  const directory = fileURLToPath(new URL('../results/', import.meta.url));
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(`${directory}latest.json`, `${JSON.stringify(results, null, 2)}\n`);
-  process.stdout.write('Written to bench/results/latest.json\n');
-  if (!report) return;
-  writeFileSync(fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url)), reportPage(results));
-  process.stdout.write('Written to docs/benchmarks.md\n');
+const results = readResults();
+const presented = presentSuites(isWhole ? suites : chosen, results);
+print(presented);
+if (isWhole) {
+  await writePage(results.machine, presented);
+  process.stdout.write('Written to docs/benchmarks.md and docs/plots; the figures to bench/results/latest.json\n');
 }
 
-async function step<Result>(name: string, measure: () => Promise<Result>): Promise<Result> {
-  process.stderr.write(`measuring ${name} ...`);
+function suitesOf(text: string): readonly Suite[] {
+  return text.split(',').map((name) => {
+    const suite = suites.find((candidate) => candidate.name === name);
+    if (suite === undefined) throw new InvalidArgumentError(`There is no suite ${name}; there are ${names}.`);
+    return suite;
+  });
+}
+
+async function measure(suite: Suite, given: Scale): Promise<SuiteResult> {
+  process.stderr.write(`measuring ${suite.name} ...`);
+  const load = loadBefore();
+  const measuredAt = new Date().toISOString();
   const startedMs = performance.now();
-  const result = await measure();
-  process.stderr.write(` ${((performance.now() - startedMs) / 1000).toFixed(0)} s\n`);
-  return result;
+  const figures = await suite.measure(given);
+  const seconds = Math.round((performance.now() - startedMs) / 1000);
+  process.stderr.write(` ${seconds} s\n`);
+  const { isQuick, rounds } = given;
+  return { commit: currentCommit(), measuredAt, seconds, isQuick, rounds, loadBefore: load, figures };
 }
 
-function commit(): string {
-  return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+function print(sections: readonly PresentedSuite[]): void {
+  process.stdout.write(`\n${describeMachine(results.machine)}\n`);
+  for (const { suite, section } of sections) {
+    process.stdout.write(`\n${suite.title}\n`);
+    if (section.figures !== undefined) printTable(['Figure', 'Median (range)', 'Unit'], figureRows(section));
+    for (const { title, head, rows } of section.tables ?? []) {
+      process.stdout.write(`${title}\n`);
+      printTable([...head], rows);
+    }
+  }
+  const goals = goalRows(sections.flatMap(({ section }) => section.goals ?? []));
+  if (goals.length > 0) printTable(['Aim', 'Wanted', 'Median (range)', ''], goals);
+}
+
+function printTable(head: string[], rows: readonly (readonly string[])[]): void {
+  const table = new Table({ head, style: { head: [], border: [], compact: true } });
+  for (const row of rows) table.push([...row]);
+  process.stdout.write(`${table.toString()}\n`);
 }

@@ -3,7 +3,7 @@
  * batches, no more than IN_FLIGHT of them unacknowledged, and ends when the last byte is durable. Prints its span.
  */
 import { connect } from 'node:net';
-import { processSpan } from './process-span.js';
+import { processSpan } from '../nodes/process-span.js';
 
 const [port = 0, batchBytes = 0, inFlight = 0, warmupBatches = 0, batches = 0] = process.argv.slice(2).map(Number);
 const batch = Buffer.alloc(batchBytes, 'millrace');

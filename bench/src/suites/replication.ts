@@ -1,16 +1,16 @@
 /**
  * What three replicas cost, on one machine whose cores all nodes share: throughput of acks=all as a share of that of one
  * replica in the same round, acknowledgement latency at a fixed rate, and how fast a follower that has nothing catches up.
- *
- *     node bench/dist/replication.js [rounds] [records]
  */
-import { pathToFileURL } from 'node:url';
 import { Admin } from 'millrace';
-import { startCluster } from './cluster-nodes.js';
-import { perf, startMillrace } from './millrace-node.js';
-import { type Spread, spread } from './statistics.js';
+import { startCluster } from '../nodes/cluster-nodes.js';
+import { perf, startMillrace } from '../nodes/millrace-node.js';
+import { untilPartitions } from '../nodes/until.js';
+import { atLeast, below } from '../report/goal.js';
+import { type Spread, spread } from '../report/statistics.js';
+import { defineSuite, type Scale } from '../suite.js';
 
-export interface ReplicationFigures {
+interface ReplicationFigures {
   readonly recordBytes: number;
   readonly oneReplicaRecordsPerSecond: Spread;
   readonly threeReplicasRecordsPerSecond: Spread;
@@ -25,9 +25,9 @@ const recordBytes = 100;
 const rate = 5000;
 const rateSeconds = 5;
 const topic = 'replicated';
-const giveUpMs = 120_000;
 
-export async function measureReplication(records: number, rounds: number): Promise<ReplicationFigures> {
+async function measure({ rounds, pick }: Scale): Promise<ReplicationFigures> {
+  const records = pick(1_000_000, 2_000_000);
   const one: number[] = [];
   const three: number[] = [];
   const p50: number[] = [];
@@ -76,16 +76,29 @@ async function catchUpMbPerSecond(admin: Admin, bootstrap: string, records: numb
   const empty = nodes.map(({ nodeId }) => nodeId).filter((nodeId) => !holders.includes(nodeId));
   const startedMs = performance.now();
   await admin.reassignPartitions([{ topic: name, partition, replicas: [...holders, ...empty] }]);
-  for (;;) {
-    const { partitions } = await admin.describeTopic(name);
-    if (partitions[partition]?.isr.length === nodes.length) break;
-    if (performance.now() - startedMs > giveUpMs) throw new Error(`no replica in sync after ${giveUpMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await untilPartitions(admin, name, 'on every node', ({ isr }) => isr.length === nodes.length);
   return bytes / 1e6 / ((performance.now() - startedMs) / 1000);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [rounds = 3, records = 1_000_000] = process.argv.slice(2).map(Number);
-  process.stdout.write(`${JSON.stringify(await measureReplication(records, rounds), null, 2)}\n`);
-}
+export const replication = defineSuite<ReplicationFigures>({
+  name: 'replication',
+  title: 'Three replicas',
+  measure,
+  present: (figures) => ({
+    figures: [
+      { name: `1 replica, ${figures.recordBytes} B`, value: figures.oneReplicaRecordsPerSecond, unit: 'records/s' },
+      { name: `3 replicas, ${figures.recordBytes} B`, value: figures.threeReplicasRecordsPerSecond, unit: 'records/s' },
+      { name: '3 replicas / 1 replica', value: figures.share, unit: 'ratio', digits: 2 },
+      { name: `3 replicas, acknowledged at ${figures.rate}/s, p50`, value: figures.ackP50Ms, unit: 'ms', digits: 2 },
+      { name: `3 replicas, acknowledged at ${figures.rate}/s, p99`, value: figures.ackP99Ms, unit: 'ms', digits: 2 },
+      { name: 'empty follower catches up', value: figures.catchUpMbPerSecond, unit: 'MB/s', digits: 1 },
+    ],
+    goals: [
+      atLeast('3 replicas / 1 replica', figures.share, 0.3),
+      below(`3 replicas, acknowledged at ${figures.rate}/s, p50 ms`, figures.ackP50Ms, 3, 2),
+    ],
+    ratios: [{ name: '3 replicas / 1 replica', value: figures.share, better: 'higher' }],
+    notes: `Three nodes share the cores of this one machine with the load: a record is written, checked and synced three times there.
+Three machines have three times the cores, and a network.`,
+  }),
+});

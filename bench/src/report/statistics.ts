@@ -20,3 +20,16 @@ export function formatSpread({ median, min, max }: Spread, digits = 0): string {
     value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits });
   return `${format(median)} (${format(min)} - ${format(max)})`;
 }
+
+export interface Percentiles {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** Whole numbers, by nearest rank. */
+export function percentiles(values: readonly number[]): Percentiles {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): number => Math.round(sorted[Math.ceil(share * sorted.length) - 1] ?? NaN);
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+}

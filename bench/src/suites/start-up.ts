@@ -6,13 +6,15 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Producer } from 'millrace';
-import { startMillrace } from './millrace-node.js';
-import { type Spread, spread } from './statistics.js';
+import { startMillrace } from '../nodes/millrace-node.js';
+import { below } from '../report/goal.js';
+import { type Spread, spread } from '../report/statistics.js';
+import { defineSuite, type Scale } from '../suite.js';
 
 const settleMs = 2000;
 const idleMs = 3000;
 
-export interface StartUpFigures {
+interface StartUpFigures {
   readonly readyMs: Spread;
   readonly firstAcknowledgedMs: Spread;
   readonly idleRssMb: Spread;
@@ -20,7 +22,7 @@ export interface StartUpFigures {
   readonly idleCpuPercent: Spread;
 }
 
-export async function measureStartUp(rounds: number): Promise<StartUpFigures> {
+async function measure({ rounds }: Scale): Promise<StartUpFigures> {
   const readyMs = [];
   const firstAcknowledgedMs = [];
   const idleRssMb = [];
@@ -46,3 +48,24 @@ export async function measureStartUp(rounds: number): Promise<StartUpFigures> {
     idleCpuPercent: spread(idleCpuPercent),
   };
 }
+
+export const startUp = defineSuite<StartUpFigures>({
+  name: 'start-up',
+  title: 'Start and idleness',
+  measure,
+  present: ({ readyMs, firstAcknowledgedMs, idleRssMb, idleCpuPercent }) => ({
+    figures: [
+      { name: 'start to ready', value: readyMs, unit: 'ms' },
+      { name: 'start to first acknowledged record', value: firstAcknowledgedMs, unit: 'ms' },
+      { name: 'idle memory (resident)', value: idleRssMb, unit: 'MB' },
+      { name: 'idle processor time', value: idleCpuPercent, unit: '% of one', digits: 1 },
+    ],
+    goals: [
+      below('start to ready, ms', readyMs, 300),
+      below('start to first acknowledged record, ms', firstAcknowledgedMs, 400),
+      below('idle memory, MB', idleRssMb, 90),
+      below('idle processor time, % of one', idleCpuPercent, 1, 1),
+    ],
+    notes: `Memory at idle is the resident set of a node that has served one record and then nothing, HTTP listener included.`,
+  }),
+});

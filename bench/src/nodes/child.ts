@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-export const millrace = fileURLToPath(new URL('../../packages/cli/bin/millrace.js', import.meta.url));
-export const benchScript = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+export const millrace = fileURLToPath(new URL('../../../packages/cli/bin/millrace.js', import.meta.url));
+export const benchScript = (name: string): string => fileURLToPath(new URL(`../${name}.js`, import.meta.url));
 
 const stopWaitMs = 20_000;
 

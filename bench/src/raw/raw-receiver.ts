@@ -3,7 +3,7 @@
  * it. Prints its span, which begins when the warm-up has arrived.
  */
 import { connect } from 'node:net';
-import { processSpan } from './process-span.js';
+import { processSpan } from '../nodes/process-span.js';
 
 const [port = 0, warmupBytes = 0, bytes = 0] = process.argv.slice(2).map(Number);
 

@@ -4,11 +4,13 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { millrace, type RunningChild, startChild } from './child.js';
 import { removeDataDir, temporaryDataDir } from './millrace-node.js';
+import { processUsage } from './process-usage.js';
 
 export interface ClusterNodes extends AsyncDisposable {
   readonly nodeIds: readonly number[];
   readonly bootstrap: string;
-  pid(nodeId: number): number;
+  /** Of all nodes that run, since their starts. */
+  cpuSeconds(): number;
   /** SIGKILL, without waiting for the end. */
   kill(nodeId: number): void;
   /** After a kill, over the same directory. Resolves with the milliseconds from its start to its ready line. */
@@ -32,18 +34,14 @@ export async function startCluster(count: number, settings: readonly string[] = 
     children.set(nodeId, child);
     return child.firstLineMs;
   };
-  const running = (nodeId: number): RunningChild => {
-    const child = children.get(nodeId);
-    if (child === undefined) throw new Error(`node ${nodeId} does not run`);
-    return child;
-  };
+  const pidOf = (child: RunningChild): number => child.process.pid ?? -1;
   await Promise.all(nodeIds.map(start));
   return {
     nodeIds,
     bootstrap: nodeIds.map(client).join(','),
-    pid: (nodeId) => running(nodeId).process.pid ?? -1,
+    cpuSeconds: () => [...children.values()].reduce((sum, child) => sum + processUsage(pidOf(child)).cpuSeconds, 0),
     kill: (nodeId) => {
-      void running(nodeId).kill();
+      void children.get(nodeId)?.kill();
       children.delete(nodeId);
     },
     restart: start,

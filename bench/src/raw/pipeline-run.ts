@@ -1,6 +1,6 @@
 /** What one load through a sender, a middle and a receiver came to, whoever they are. */
-import type { ProcessSpan } from './process-span.js';
-import type { ProcessUsage } from './process-usage.js';
+import type { ProcessSpan } from '../nodes/process-span.js';
+import type { ProcessUsage } from '../nodes/process-usage.js';
 
 /** Of one process, per million records that it handled. */
 export interface ProcessCost {

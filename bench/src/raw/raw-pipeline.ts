@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BatchShape } from './batch-shape.js';
 import { batchesInFlight } from './batch-shape.js';
-import { benchScript, type RunningChild, runChild, startChild } from './child.js';
+import { benchScript, type RunningChild, runChild, startChild } from '../nodes/child.js';
 import { type PipelineLoad, type PipelineRun, runPipeline } from './pipeline-run.js';
-import type { ProcessSpan } from './process-span.js';
-import { processUsage } from './process-usage.js';
+import type { ProcessSpan } from '../nodes/process-span.js';
+import { processUsage } from '../nodes/process-usage.js';
 
 export interface RawRuns {
   readonly whole: PipelineRun;
@@ -30,12 +30,12 @@ export async function measureRawPipeline(shape: BatchShape, load: PipelineLoad):
   const counted = { records: batches * batchRecords, warmupRecords: warmupBatches * batchRecords };
 
   const sender = (server: RunningChild) => () =>
-    runChild<ProcessSpan>(benchScript('raw-sender'), [
+    runChild<ProcessSpan>(benchScript('raw/raw-sender'), [
       server.firstLine,
       ...[batchBytes, batchesInFlight, warmupBatches, batches].map(String),
     ]);
   const receiver = (server: RunningChild) => () =>
-    runChild<ProcessSpan>(benchScript('raw-receiver'), [
+    runChild<ProcessSpan>(benchScript('raw/raw-receiver'), [
       server.firstLine,
       ...[warmupBatches * batchBytes, batches * batchBytes].map(String),
     ]);
@@ -56,7 +56,7 @@ function usageOf(server: RunningChild) {
 
 async function withServer<Result>(use: (server: RunningChild) => Promise<Result>): Promise<Result> {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-raw-'));
-  const server = await startChild(benchScript('raw-server'), [join(directory, 'raw.log')]);
+  const server = await startChild(benchScript('raw/raw-server'), [join(directory, 'raw.log')]);
   try {
     return await use(server);
   } finally {
