@@ -70,21 +70,3 @@ const verdicts: Readonly<Record<string, Verdict>> = {
 export function verdictOf(code: string, retriable: boolean): Verdict {
   return verdicts[code] ?? (retriable ? 'retry-unknown' : 'failed-unknown');
 }
-
-/** Whether the answer says that what we know of the cluster is out of date. */
-export function isStaleMetadata(code: string): boolean {
-  return staleMetadata.has(code);
-}
-
-const staleMetadata: ReadonlySet<string> = new Set([
-  'NOT_LEADER_OR_FOLLOWER',
-  'LEADER_NOT_AVAILABLE',
-  'FENCED_LEADER_EPOCH',
-  'UNKNOWN_LEADER_EPOCH',
-  'UNKNOWN_TOPIC_OR_PARTITION',
-  'UNKNOWN_TOPIC_ID',
-  'KAFKA_STORAGE_ERROR',
-  'BROKER_SHUTTING_DOWN',
-  'NETWORK_EXCEPTION',
-  'REQUEST_TIMED_OUT',
-]);

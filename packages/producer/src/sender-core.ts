@@ -10,8 +10,9 @@
  * single batch is larger. Every batch has its outcome by its deadline, whatever the cluster does.
  */
 import { assert, MillraceError } from '@millrace/base';
+import { retryDecision } from '@millrace/client';
 import type { PartitionWindow, ProducerIdentity } from './partition-window.js';
-import { isStaleMetadata, verdictOf } from './produce-verdict.js';
+import { verdictOf } from './produce-verdict.js';
 import type { ProducerBatch } from './producer-batch.js';
 
 export interface SenderCoreOptions {
@@ -249,7 +250,8 @@ export class SenderCore {
     at: { readonly baseOffset: number; readonly nowMs: number },
   ): void {
     batch.lastError = error;
-    if (isStaleMetadata(error.code)) this.#staleTopics.add(batch.topic);
+    // Also when the node could not be called at all: an old answer may have named a leader and not the node itself.
+    if (retryDecision(error) === 'refresh') this.#staleTopics.add(batch.topic);
     switch (verdictOf(error.code, error.retriable)) {
       case 'acknowledged':
         this.#acknowledge(window, batch, at.baseOffset);

@@ -1,0 +1,42 @@
+import { initProducerIdApi, metadataApi, produceApi } from '@millrace/protocol';
+import { Simulation } from '@millrace/testkit';
+import { expect, test } from 'vitest';
+import { metadata, ordersId, ScriptedServer, topicEntry } from '../../client/test/scripted-server.js';
+import { Producer } from '../src/index.js';
+
+const node1 = { nodeId: 1, host: 'node1', port: 7400, rack: null };
+const node2 = { nodeId: 2, host: 'node2', port: 7400, rack: null };
+
+test('a leader that the newest answer does not list as alive is asked for again, not waited for', async () => {
+  const simulation = new Simulation({ seed: 5 });
+  const first = await simulation.complete(ScriptedServer.listen(simulation.environment('node1'), { nodeId: 1 }));
+  const second = await simulation.complete(ScriptedServer.listen(simulation.environment('node2'), { nodeId: 2 }));
+  const topic = topicEntry('orders', [{ leader: 2, leaderEpoch: 3 }]);
+  // Node 1 has just started, and read its metadata only up to where node 2 was away.
+  let lag = 1;
+  first.on(metadataApi, ({ reply }) =>
+    reply(metadata({ nodes: lag-- > 0 ? [node1] : [node1, node2], topics: [topic] })),
+  );
+  first.on(initProducerIdApi, ({ reply }) => reply({ error: 0, message: null, producerId: 7, producerEpoch: 0 }));
+  second.on(produceApi, ({ reply }) =>
+    reply({
+      partitions: [
+        {
+          topicId: ordersId,
+          partition: 0,
+          error: 0,
+          message: null,
+          baseOffset: 41,
+          logAppendTimeMs: -1,
+          logStartOffset: 0,
+        },
+      ],
+    }),
+  );
+  const producer = new Producer({ bootstrap: 'node1:7400', environment: simulation.environment('client') });
+  const delivery = producer.send({ topic: 'orders', value: 'a' });
+  const startedMs = simulation.environment('client').clock.monotonicMs();
+  expect(await simulation.complete(delivery.then(({ offset }) => offset))).toBe(41);
+  expect(simulation.environment('client').clock.monotonicMs() - startedMs).toBeLessThan(5000);
+  await simulation.complete(producer.close());
+});
