@@ -11,6 +11,8 @@
  *     current     [group, member id]           what it has, and under which epoch
  *     rebalance   [group, slot]                one of the last rebalances; slots are used again
  *     offset      [group, topic id, partition] a committed offset
+ *     pending-offset  [group, producer id, topic id, partition]
+ *                                              an offset that counts once the producer's transaction is committed
  *
  * Fields and types may be added. A reader drops fields it does not know and passes over types it does not know.
  */
@@ -37,6 +39,16 @@ export const rebalanceTriggers = [
   'assignor-changed',
   'topics-changed',
 ] as const;
+
+const committedOffset = z.object({
+  version,
+  offset: count,
+  leaderEpoch: orNone,
+  metadata: z.string().nullable(),
+  committedMs: count,
+  /** End of the metadata in which the topic was there: metadata that is newer and lacks it tells of its deletion. */
+  metadataPosition: count,
+});
 
 const values = {
   group: z.object({
@@ -84,15 +96,9 @@ const values = {
     movedPartitions: count,
     moves: z.array(z.object({ topicId, partition: count, from: z.string().nullable(), to: z.string().nullable() })),
   }),
-  offset: z.object({
-    version,
-    offset: count,
-    leaderEpoch: orNone,
-    metadata: z.string().nullable(),
-    committedMs: count,
-    /** End of the metadata in which the topic was there: metadata that is newer and lacks it tells of its deletion. */
-    metadataPosition: count,
-  }),
+  offset: committedOffset,
+  /** Under which epoch of the producer: one transaction. */
+  'pending-offset': committedOffset.extend({ producerEpoch: count }),
 } as const;
 
 const group = z.string();
@@ -104,6 +110,7 @@ const keys = {
   current: z.tuple([z.literal('current'), group, memberId]),
   rebalance: z.tuple([z.literal('rebalance'), group, count]),
   offset: z.tuple([z.literal('offset'), group, topicId, count]),
+  'pending-offset': z.tuple([z.literal('pending-offset'), group, count, topicId, count]),
 } as const;
 
 export type GroupRecordType = keyof typeof values;

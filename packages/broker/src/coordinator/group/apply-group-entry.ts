@@ -3,7 +3,14 @@ import { unreachable } from '@millrace/base';
 import type { PersistentMap } from '@millrace/state-machine';
 import type { PartitionKey } from '../assignor/topic-partition.js';
 import type { GroupEntry } from './group-entry.js';
-import { type CurrentAssignment, emptyGroup, type GroupsState, type GroupState, isKnown } from './group-state.js';
+import {
+  type CurrentAssignment,
+  emptyGroup,
+  type GroupsState,
+  type GroupState,
+  isKnown,
+  pendingKey,
+} from './group-state.js';
 
 export function applyGroupEntry(groups: GroupsState, entry: GroupEntry): GroupsState {
   const before = groups.get(entry.group) ?? emptyGroup(entry.group);
@@ -29,6 +36,10 @@ export function applyToGroup(group: GroupState, entry: GroupEntry): GroupState {
       return { ...group, rebalances: changed(group.rebalances, String(entry.slot), entry.value) };
     case 'offset':
       return { ...group, offsets: changed(group.offsets, entry.partition, entry.value) };
+    case 'pending-offset': {
+      const key = pendingKey(entry.producerId, entry.partition);
+      return { ...group, pending: changed(group.pending, key, entry.value) };
+    }
     default:
       return unreachable(entry);
   }

@@ -14,6 +14,8 @@ import {
   type ListGroupsRequest,
   type ListGroupsResponse,
   protocolError,
+  type TxnOffsetCommitRequest,
+  type TxnOffsetCommitResponse,
 } from '@millrace/protocol';
 import { assignors } from '../assignor/assignors.js';
 import type { ControllerGateway } from '../../controller-gateway.js';
@@ -28,10 +30,12 @@ import type { GroupEntry } from './group-entry.js';
 import { groupEntryCodec } from './group-entry-codec.js';
 import { GroupMetrics } from './group-metrics.js';
 import type { GroupSettings } from './group-settings.js';
-import type { GroupsState } from './group-state.js';
+import { type GroupsState, producerOf } from './group-state.js';
 import { GroupTimers } from './group-timers.js';
 import { HeldHeartbeats } from './held-heartbeats.js';
 import { isConcerned } from './subscriptions.js';
+import type { TransactionEnd } from './transaction-end.js';
+import { TransactionalGroups } from './transactional-groups.js';
 import type { Metrics } from '@millrace/base';
 
 export interface GroupCoordinatorOptions {
@@ -50,7 +54,13 @@ export interface GroupCoordinatorOptions {
 interface LedGroups {
   readonly timers: GroupTimers;
   readonly held: HeldHeartbeats;
+  readonly transactions: TransactionalGroups;
 }
+
+/** Has the partition that a group is kept in taken into the transaction, or rejects. */
+type AddToTransaction = (
+  partitions: readonly { readonly topicId: string; readonly partition: number }[],
+) => Promise<void>;
 
 /** Of all partitions together, before one has to wait for another. */
 const groupsPerTurn = 1000;
@@ -136,6 +146,52 @@ export class GroupCoordinator {
     return this.#coordinators.submit(command.group, command) as Promise<GroupReplies[Command['kind']]>;
   }
 
+  /** Offsets that count once the transaction is committed: it knows of them first. */
+  async commitWithTransaction(
+    request: TxnOffsetCommitRequest,
+    addToTransaction: AddToTransaction,
+  ): Promise<TxnOffsetCommitResponse> {
+    const { group, producerId } = request;
+    if (group === '') throw protocolError('INVALID_GROUP_ID', 'A group id must not be empty.');
+    const { index, topicId } = this.#coordinators.placeOf(group);
+    const transactions = this.#led.get(index)?.transactions;
+    if (transactions === undefined) {
+      throw protocolError('COORDINATOR_LOAD_IN_PROGRESS', `The coordinator of group ${group} is not ready here.`);
+    }
+    const guard = transactions.guard(producerId);
+    try {
+      await addToTransaction([{ topicId, partition: index }]);
+      if (guard.isBroken) {
+        throw protocolError(
+          'INVALID_PRODUCER_EPOCH',
+          `The transaction of producer ${producerId} ended before its offsets of group ${group} were written.`,
+        );
+      }
+      transactions.note(producerId, group);
+      const { image } = this.#options.controller;
+      return await this.submit({ kind: 'commit-transaction-offsets', group, request, image });
+    } finally {
+      transactions.release(guard);
+    }
+  }
+
+  /**
+   * A transaction ended: commits or drops what groups of this partition have pending of it. Resolves when that is committed;
+   * repeated after a lost answer it finds nothing to do.
+   */
+  async endTransaction(index: number, end: TransactionEnd): Promise<void> {
+    const { producerId } = end;
+    const transactions = this.#led.get(index)?.transactions;
+    if (transactions === undefined) {
+      throw protocolError('NOT_COORDINATOR', `Groups of partition ${index} are not looked after here, or not yet.`);
+    }
+    transactions.breakGuards(producerId);
+    const groups = transactions.groupsOf(producerId);
+    // Where nothing is pending something is written all the same: one who was replaced would know of nothing.
+    await Promise.all((groups.length === 0 ? [''] : groups).map((group) => this.#endIn(group, index, end)));
+    for (const group of groups) if (!this.#isPending(group, index, producerId)) transactions.forget(producerId, group);
+  }
+
   /** Groups of all partitions that are led here. Rejects while one of them is loading. */
   async list(request: ListGroupsRequest): Promise<ListGroupsResponse> {
     const found = await Promise.all(
@@ -169,17 +225,34 @@ export class GroupCoordinator {
     }
   }
 
+  async #endIn(group: string, index: number, end: TransactionEnd): Promise<void> {
+    for (let isPartial = true; isPartial;) {
+      const reply = await this.#coordinators.submitTo(index, { kind: 'end-transaction', group, end });
+      ({ isPartial } = reply as GroupReplies['end-transaction']);
+    }
+  }
+
+  #isPending(group: string, index: number, producerId: number): boolean {
+    for (const [led, { state }] of this.#coordinators.led) {
+      if (led !== index) continue;
+      for (const key of state.get(group)?.pending.keys() ?? []) if (producerOf(key) === producerId) return true;
+    }
+    return false;
+  }
+
   #observer(index: number): CoordinatorObserver<GroupsState, GroupEntry> {
     const { settings, clock, logger } = this.#options;
     const led: LedGroups = {
       timers: new GroupTimers(settings.sessionTimeoutMs),
       held: new HeldHeartbeats(clock),
+      transactions: new TransactionalGroups(),
     };
     return {
       loaded: (state, durationMs) => {
         this.#led.set(index, led);
         this.#metrics.loadSeconds.record(durationMs / 1000);
         this.#startTimers(state, led);
+        led.transactions.load(state);
         logger.info('group coordinator serves', { partition: index, groups: state.size, durationMs });
         // The metadata may have moved on while nobody looked after these groups.
         for (const group of state.keys()) this.#noteTopics(group, index);
@@ -191,6 +264,7 @@ export class GroupCoordinator {
       ended: () => {
         if (this.#led.get(index) === led) this.#led.delete(index);
         led.held.endAll();
+        led.transactions.breakGuards();
       },
     };
   }
@@ -209,7 +283,7 @@ export class GroupCoordinator {
   #noteEntries(state: GroupsState, entries: readonly GroupEntry[], { timers, held }: LedGroups): void {
     const groups = new Set<string>();
     for (const entry of entries) {
-      if (entry.type === 'offset') continue;
+      if (entry.type === 'offset' || entry.type === 'pending-offset') continue;
       groups.add(entry.group);
       if (entry.type === 'member' && entry.value === null) {
         timers.forget(entry.group, entry.memberId);

@@ -45,6 +45,17 @@ function recordOf(entry: GroupEntry): GroupRecord {
       ];
       return { type: 'offset', key, value: versioned(entry.value) };
     }
+    case 'pending-offset': {
+      const { producerId, partition } = entry;
+      const key: ['pending-offset', string, number, string, number] = [
+        'pending-offset',
+        group,
+        producerId,
+        topicIdOf(partition),
+        indexOf(partition),
+      ];
+      return { type: 'pending-offset', key, value: versioned(entry.value) };
+    }
     default:
       return unreachable(entry);
   }
@@ -74,6 +85,11 @@ function entryOf(record: GroupRecord): GroupEntry {
     case 'offset': {
       const partition = partitionKey(record.key[2], record.key[3]);
       return { type: 'offset', group, partition, value: unversioned(record.value) };
+    }
+    case 'pending-offset': {
+      const [, , producerId, topicId, index] = record.key;
+      const partition = partitionKey(topicId, index);
+      return { type: 'pending-offset', group, producerId, partition, value: unversioned(record.value) };
     }
     default:
       return unreachable(record);

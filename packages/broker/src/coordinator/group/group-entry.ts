@@ -5,6 +5,7 @@ import type {
   CurrentAssignment,
   GroupMember,
   GroupMeta,
+  PendingOffset,
   Rebalance,
   TargetAssignment,
 } from './group-state.js';
@@ -21,4 +22,5 @@ export type GroupEntry =
   | (Of<'target', TargetAssignment> & { readonly memberId: string })
   | (Of<'current', CurrentAssignment> & { readonly memberId: string })
   | (Of<'rebalance', Rebalance> & { readonly slot: number })
-  | (Of<'offset', CommittedOffset> & { readonly partition: PartitionKey });
+  | (Of<'offset', CommittedOffset> & { readonly partition: PartitionKey })
+  | (Of<'pending-offset', PendingOffset> & { readonly producerId: number; readonly partition: PartitionKey });

@@ -6,10 +6,15 @@ import type {
   OffsetCommitResponse,
   OffsetDeleteResponse,
   OffsetFetchResponse,
+  TxnOffsetCommitResponse,
 } from '@millrace/protocol';
 import { type Decision, PersistentMap, type StateMachine } from '@millrace/state-machine';
 import { applyGroupEntry } from './apply-group-entry.js';
 import { commitOffsets, type CommitOffsetsCommand } from './decisions/commit-offsets.js';
+import {
+  commitTransactionOffsets,
+  type CommitTransactionOffsetsCommand,
+} from './decisions/commit-transaction-offsets.js';
 import {
   deleteGroup,
   type DeleteGroupCommand,
@@ -23,6 +28,7 @@ import {
   listGroups,
   type ListGroupsCommand,
 } from './decisions/describe-group.js';
+import { endTransaction, type EndTransactionCommand, type EndTransactionReply } from './decisions/end-transaction.js';
 import { expireOffsets, type ExpireOffsetsCommand } from './decisions/expire-offsets.js';
 import { fetchOffsets, type FetchOffsetsCommand } from './decisions/fetch-offsets.js';
 import { heartbeat, type HeartbeatCommand } from './decisions/heartbeat.js';
@@ -38,6 +44,8 @@ export type GroupCommand =
   | ExpireMemberCommand
   | TopicsChangedCommand
   | CommitOffsetsCommand
+  | CommitTransactionOffsetsCommand
+  | EndTransactionCommand
   | FetchOffsetsCommand
   | DeleteGroupCommand
   | DeleteOffsetsCommand
@@ -52,6 +60,8 @@ export interface GroupReplies {
   readonly 'expire-member': undefined;
   readonly 'topics-changed': undefined;
   readonly 'commit-offsets': OffsetCommitResponse;
+  readonly 'commit-transaction-offsets': TxnOffsetCommitResponse;
+  readonly 'end-transaction': EndTransactionReply;
   readonly 'fetch-offsets': OffsetFetchResponse;
   readonly 'delete-group': undefined;
   readonly 'delete-offsets': OffsetDeleteResponse;
@@ -90,6 +100,10 @@ function decide(
       return topicsChanged(group, command, policy, nowMs);
     case 'commit-offsets':
       return commitOffsets(group, command, policy, nowMs);
+    case 'commit-transaction-offsets':
+      return commitTransactionOffsets(group, command, policy, nowMs);
+    case 'end-transaction':
+      return endTransaction(group, command);
     case 'fetch-offsets':
       return { entries: [], reply: fetchOffsets(group, command) };
     case 'delete-group':

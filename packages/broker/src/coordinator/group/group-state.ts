@@ -17,6 +17,8 @@ export type GroupMeta = Readonly<Omit<GroupRecordValue<'group'>, 'version'>>;
 export type GroupMember = Readonly<Omit<GroupRecordValue<'member'>, 'version'>>;
 export type Rebalance = Readonly<Omit<GroupRecordValue<'rebalance'>, 'version'>>;
 export type CommittedOffset = Readonly<Omit<GroupRecordValue<'offset'>, 'version'>>;
+/** It counts once the transaction is committed. */
+export type PendingOffset = Readonly<Omit<GroupRecordValue<'pending-offset'>, 'version'>>;
 export type TargetAssignment = ReadonlySet<PartitionKey>;
 
 /** Partitions and the member epoch under which the member got each: a commit under an older one is a zombie's. */
@@ -43,6 +45,8 @@ export interface GroupState {
   readonly owners: PersistentMap<string>;
   /** By partition. */
   readonly offsets: PersistentMap<CommittedOffset>;
+  /** By producer and partition: see `pendingKey`. */
+  readonly pending: PersistentMap<PendingOffset>;
   /** By slot: the epoch modulo how many are kept. */
   readonly rebalances: PersistentMap<Rebalance>;
 }
@@ -67,6 +71,7 @@ const noTargets = PersistentMap.empty<TargetAssignment>();
 const noCurrents = PersistentMap.empty<CurrentAssignment>();
 const noOwners = PersistentMap.empty<string>();
 const noOffsets = PersistentMap.empty<CommittedOffset>();
+const noPending = PersistentMap.empty<PendingOffset>();
 const noRebalances = PersistentMap.empty<Rebalance>();
 
 export function emptyGroup(group: string): GroupState {
@@ -78,14 +83,34 @@ export function emptyGroup(group: string): GroupState {
     currents: noCurrents,
     owners: noOwners,
     offsets: noOffsets,
+    pending: noPending,
     rebalances: noRebalances,
   };
 }
 
 /** Whether anything is known of it. */
-export function isKnown({ meta, members, targets, currents, offsets, rebalances }: GroupState): boolean {
+export function isKnown({ meta, members, targets, currents, offsets, pending, rebalances }: GroupState): boolean {
   if (meta !== undefined) return true;
-  return [members, targets, currents, offsets, rebalances].some(({ size }) => size > 0);
+  return [members, targets, currents, offsets, pending, rebalances].some(({ size }) => size > 0);
+}
+
+export function pendingKey(producerId: number, partition: PartitionKey): string {
+  return `${producerId}/${partition}`;
+}
+
+export function producerOf(key: string): number {
+  return Number(key.slice(0, key.indexOf('/')));
+}
+
+export function partitionOf(key: string): PartitionKey {
+  return key.slice(key.indexOf('/') + 1);
+}
+
+/** Partitions of which an open transaction may still change the offset. */
+export function unstablePartitions({ pending }: GroupState): ReadonlySet<PartitionKey> {
+  const partitions = new Set<PartitionKey>();
+  for (const key of pending.keys()) partitions.add(partitionOf(key));
+  return partitions;
 }
 
 export type GroupStateName = 'empty' | 'assigning' | 'reconciling' | 'stable' | 'dead';

@@ -105,6 +105,13 @@ export class Coordinators<State, Command, Entry, Reply> {
     return image === undefined ? undefined : keyPartition(key, image.partitions.length);
   }
 
+  /** The partition that keeps this key. Throws `NOT_COORDINATOR` while there is no topic. */
+  placeOf(key: string): { readonly topicId: string; readonly index: number } {
+    const { image } = this.#topic;
+    if (image === undefined) throw notCoordinator(this.#topic.name);
+    return { topicId: image.topicId, index: keyPartition(key, image.partitions.length) };
+  }
+
   /** All that are led here, loaded or not. */
   get led(): Iterable<readonly [index: number, partition: CoordinatorPartition<State, Command, Entry, Reply>]> {
     return this.#led;

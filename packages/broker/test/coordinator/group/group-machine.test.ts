@@ -49,6 +49,16 @@ const commit = fc.tuple(memberId, partition, fc.nat(20), fc.nat(3)).map(
     (world) =>
       world.commit(id, key, offset, back),
 );
+const transact = fc.tuple(fc.nat(2), memberId, partition, fc.nat(20), fc.nat(3)).map(
+  ([producerId, id, key, offset, back]): Step =>
+    (world) =>
+      world.commitWithTransaction(producerId, id, key, offset, back),
+);
+const end = fc.tuple(fc.nat(2), fc.boolean()).map(
+  ([producerId, isCommitted]): Step =>
+    (world) =>
+      world.endTransaction(producerId, isCommitted),
+);
 const grow = fc
   .tuple(fc.constantFrom(...names), fc.integer({ min: 1, max: 6 }))
   .map(([name, partitions]): Step => (world) => {
@@ -62,6 +72,8 @@ const step = fc.oneof(
   { weight: 1, arbitrary: leave },
   { weight: 1, arbitrary: expire },
   { weight: 6, arbitrary: commit },
+  { weight: 4, arbitrary: transact },
+  { weight: 2, arbitrary: end },
   { weight: 1, arbitrary: grow },
 );
 
@@ -75,6 +87,7 @@ function run(steps: readonly Step[]): GroupWorld {
     one(world);
     expect(world.group.meta?.epoch ?? 0).toBeGreaterThanOrEqual(epoch);
     world.expectOneOwner();
+    world.expectOffsets();
   }
   return world;
 }

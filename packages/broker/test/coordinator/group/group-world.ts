@@ -6,7 +6,12 @@ import { assignors } from '../../../src/coordinator/assignor/assignors.js';
 import { keysOf } from '../../../src/coordinator/assignor/topic-partition.js';
 import type { GroupEntry } from '../../../src/coordinator/group/group-entry.js';
 import { type GroupCommand, groupMachine, type GroupReply } from '../../../src/coordinator/group/group-machine.js';
-import { emptyGroup, type GroupsState, type GroupState } from '../../../src/coordinator/group/group-state.js';
+import {
+  emptyGroup,
+  type GroupsState,
+  type GroupState,
+  pendingKey,
+} from '../../../src/coordinator/group/group-state.js';
 
 export const machine = groupMachine({
   assignors,
@@ -77,6 +82,8 @@ export class GroupWorld {
   readonly log: GroupEntry[] = [];
   readonly members = new Map<string, ModelMember>();
   readonly #committed = new Map<string, number>();
+  /** By producer: its epoch, and what it is about to commit. */
+  readonly #transactions = new Map<number, { epoch: number; offsets: Map<string, number> }>();
 
   get group(): GroupState {
     return this.state.get('g') ?? emptyGroup('g');
@@ -151,6 +158,54 @@ export class GroupWorld {
     expect(this.group.owners.get(key)).toBe(memberId);
     expect(offset).toBeGreaterThanOrEqual(this.#committed.get(key) ?? 0);
     this.#committed.set(key, offset);
+  }
+
+  commitWithTransaction(producerId: number, memberId: string, key: string, offset: number, epochsBack: number): void {
+    const transaction = this.#transactionOf(producerId);
+    const memberEpoch = Math.max(1, (this.members.get(memberId)?.epoch ?? 1) - epochsBack);
+    const [topicId, partition] = [key.slice(0, 22), Number(key.slice(23))];
+    const partitions = [{ topicId, partition, offset, leaderEpoch: 0, metadata: null }];
+    const producer = { transactionalId: 't', producerId, producerEpoch: transaction.epoch };
+    const request = { ...producer, group: 'g', memberId, memberEpoch, instanceId: null, partitions };
+    const reply = this.#attempt(() =>
+      this.submit({ kind: 'commit-transaction-offsets', group: 'g', request, image: this.image }),
+    );
+    const [result] = (reply as { partitions: { error: number }[] } | undefined)?.partitions ?? [];
+    if (result?.error !== 0) return;
+    expect(this.group.owners.get(key)).toBe(memberId);
+    expect(offset).toBeGreaterThanOrEqual(this.#committed.get(key) ?? 0);
+    expect(offset).toBeGreaterThanOrEqual(transaction.offsets.get(key) ?? 0);
+    transaction.offsets.set(key, offset);
+  }
+
+  /** Told twice, as after a lost answer. */
+  endTransaction(producerId: number, isCommitted: boolean): void {
+    const transaction = this.#transactionOf(producerId);
+    const end = { producerId, producerEpoch: transaction.epoch + 1, coordinatorEpoch: 0, isCommitted };
+    this.submit({ kind: 'end-transaction', group: 'g', end });
+    this.submit({ kind: 'end-transaction', group: 'g', end: { ...end, isCommitted: !isCommitted } });
+    for (const [key, offset] of isCommitted ? transaction.offsets : []) {
+      this.#committed.set(key, Math.max(offset, this.#committed.get(key) ?? 0));
+    }
+    this.#transactions.set(producerId, { epoch: transaction.epoch + 1, offsets: new Map() });
+  }
+
+  /** What is committed, and what is about to be, is what the model says: all of a transaction or nothing. */
+  expectOffsets(): void {
+    const committed = [...this.group.offsets.entries()].map(([key, { offset }]) => [key, offset]);
+    expect(new Map(committed as [string, number][])).toEqual(this.#committed);
+    const pending = [...this.group.pending.entries()].map(([key, { offset }]) => [key, offset] as [string, number]);
+    const expected = [...this.#transactions].flatMap(([producerId, { offsets }]) =>
+      [...offsets].map(([key, offset]): [string, number] => [pendingKey(producerId, key), offset]),
+    );
+    expect(new Map(pending)).toEqual(new Map(expected));
+  }
+
+  #transactionOf(producerId: number): { readonly epoch: number; readonly offsets: Map<string, number> } {
+    let transaction = this.#transactions.get(producerId);
+    transaction ??= { epoch: 0, offsets: new Map() };
+    this.#transactions.set(producerId, transaction);
+    return transaction;
   }
 
   /** D1 and D2: what two members work on never overlaps, and nobody is ahead of the group. */

@@ -4,7 +4,7 @@ import type { Decision } from '@millrace/state-machine';
 import { partitionKey } from '../../assignor/topic-partition.js';
 import { GroupDraft } from '../group-draft.js';
 import type { GroupEntry } from '../group-entry.js';
-import { type GroupState, isKnown } from '../group-state.js';
+import { type GroupState, isKnown, partitionOf, producerOf } from '../group-state.js';
 import { isSubscribed, type Topics } from '../subscriptions.js';
 import { entryResult } from './entry-result.js';
 
@@ -27,6 +27,10 @@ export function deleteGroup(group: GroupState): Decision<GroupEntry, undefined> 
   }
   const draft = new GroupDraft(group);
   for (const partition of group.offsets.keys()) draft.add({ type: 'offset', partition, value: null });
+  // What open transactions would commit goes with the group: their ends find nothing.
+  for (const key of group.pending.keys()) {
+    draft.add({ type: 'pending-offset', producerId: producerOf(key), partition: partitionOf(key), value: null });
+  }
   forgetGroup(draft);
   return { entries: draft.entries, reply: undefined };
 }

@@ -1,5 +1,11 @@
 /** What a group has committed. A decision without entries: answered when all it rests on is committed. */
-import { noError, type OffsetFetchRequest, type OffsetFetchResponse, protocolError } from '@millrace/protocol';
+import {
+  noError,
+  type OffsetFetchRequest,
+  type OffsetFetchResponse,
+  protocolError,
+  wireError,
+} from '@millrace/protocol';
 import {
   comparePartitions,
   indexOf,
@@ -7,7 +13,7 @@ import {
   partitionKey,
   topicIdOf,
 } from '../../assignor/topic-partition.js';
-import type { GroupState } from '../group-state.js';
+import { type GroupState, unstablePartitions } from '../group-state.js';
 import type { Topics } from '../subscriptions.js';
 
 export interface FetchOffsetsCommand {
@@ -17,6 +23,8 @@ export interface FetchOffsetsCommand {
   readonly image: Topics;
 }
 
+const none: ReadonlySet<PartitionKey> = new Set();
+
 type Result = OffsetFetchResponse['partitions'][number];
 
 export function fetchOffsets(group: GroupState, { request, image }: FetchOffsetsCommand): OffsetFetchResponse {
@@ -24,7 +32,24 @@ export function fetchOffsets(group: GroupState, { request, image }: FetchOffsets
   const keys =
     request.partitions?.map(({ topicId, partition }) => partitionKey(topicId, partition)) ??
     [...group.offsets.keys()].sort(comparePartitions);
-  return { partitions: keys.map((key) => committed(group, key, image)) };
+  const unstable = request.requireStable ? unstablePartitions(group) : none;
+  return {
+    partitions: keys.map((key) =>
+      unstable.has(key) ? unstableOffset(group, key, image) : committed(group, key, image),
+    ),
+  };
+}
+
+/** Whoever read on from the offset as it is would process again what a transaction is about to commit (KIP-447). */
+function unstableOffset({ group }: GroupState, key: PartitionKey, image: Topics): Result {
+  const topicId = topicIdOf(key);
+  const topic = image.topicById(topicId)?.name ?? '';
+  const error = protocolError(
+    'UNSTABLE_OFFSET_COMMIT',
+    `An open transaction is about to commit an offset of ${topic}-${indexOf(key)} for group ${group}: ask again when it has ended.`,
+  );
+  const nothing = { offset: -1, leaderEpoch: -1, metadata: null, committedMs: -1 };
+  return { topicId, topic, partition: indexOf(key), ...wireError(error), ...nothing };
 }
 
 /** A member that is not one any more is told so before it reads on from offsets that are not its to use. */
