@@ -1,6 +1,6 @@
 // hot path
 import { MillraceError } from '@millrace/base';
-import { readHeaders, VarintReader, type ReadHeaders, type RecordCursor } from '@millrace/record';
+import { bufferView, readHeaders, VarintReader, type ReadHeaders, type RecordCursor } from '@millrace/record';
 import type { ConsumerRecord } from './consumer-record.js';
 import type { ChunkMemory } from './reply-memory.js';
 
@@ -16,33 +16,41 @@ export interface RecordSource<Key, Value> {
   readonly partition: number;
   /** What the records lie in: fetched, or decompressed. */
   readonly bytes: Buffer;
+  /** What `bytes` is a view of, and where it begins there: asking it for these costs more than all else a value does. */
+  readonly memory: ArrayBufferLike;
+  readonly memoryStart: number;
+  /** Milliseconds since 1970 that the records' deltas are added to. */
+  readonly baseTimestampMs: number;
   /** Undefined: it is never given back. */
-  readonly memory: ChunkMemory | undefined;
+  readonly held: ChunkMemory | undefined;
   readonly deserializers: Deserializers<Key, Value>;
 }
 
-/** One for all records: it is moved to where one is read. */
-const reader = new VarintReader(new Uint8Array(), 0, 0);
-
 /**
- * A record that keeps where it lies and reads its parts when asked: most programs want only some of them. Few fields,
- * because there are millions. It keeps the fetched bytes alive: copy keys and values that are to be held for long.
+ * A record that keeps where it lies and reads its parts when asked: most programs want only some of them. Small whole
+ * numbers only, because there are millions and anything else would be an object of its own. It keeps the fetched bytes
+ * alive: copy keys and values that are to be held for long.
  *
  *     bytes   ... [key length][key][value length][value][headers] ...
- *                 ^ fieldsStart                                  ^ end        checked by the cursor that was here
+ *                 ^ fieldsStart                   ^ valueStart    ^ end        checked by the cursor that was here
  */
 export class FetchedRecord<Key, Value> implements ConsumerRecord<Key, Value> {
   readonly offset: number;
-  readonly timestampMs: number;
   readonly #source: RecordSource<Key, Value>;
+  readonly #timestampDeltaMs: number;
   readonly #fieldsStart: number;
+  readonly #valueStart: number;
+  /** -1 when the value is null. */
+  readonly #valueLength: number;
   readonly #end: number;
 
   constructor(source: RecordSource<Key, Value>, cursor: RecordCursor) {
     this.offset = cursor.offset;
-    this.timestampMs = cursor.timestampMs;
     this.#source = source;
+    this.#timestampDeltaMs = cursor.timestampDeltaMs;
     this.#fieldsStart = cursor.fieldsStart;
+    this.#valueStart = cursor.valueStart;
+    this.#valueLength = cursor.valueLength;
     this.#end = cursor.recordEnd;
   }
 
@@ -54,21 +62,26 @@ export class FetchedRecord<Key, Value> implements ConsumerRecord<Key, Value> {
     return this.#source.partition;
   }
 
+  get timestampMs(): number {
+    return this.#source.baseTimestampMs + this.#timestampDeltaMs;
+  }
+
   get key(): Key {
-    const { deserializers } = this.#source;
-    const key = this.#field(this.#fieldsStart);
+    const { bytes, deserializers } = this.#liveSource();
+    const reader = new VarintReader(bytes, this.#fieldsStart, this.#end);
+    const length = reader.readVarint();
+    const key = length < 0 ? null : this.#view(reader.position, length);
     return deserializers.key === undefined ? (key as Key) : deserializers.key(key);
   }
 
   get value(): Value {
-    const { deserializers } = this.#source;
-    const value = this.#field(this.#after(this.#fieldsStart));
+    const { deserializers } = this.#liveSource();
+    const value = this.#valueLength < 0 ? null : this.#view(this.#valueStart, this.#valueLength);
     return deserializers.value === undefined ? (value as Value) : deserializers.value(value);
   }
 
   get headers(): ReadHeaders {
-    const start = this.#after(this.#after(this.#fieldsStart));
-    return readHeaders(this.#source.bytes, start, this.#end);
+    return readHeaders(this.#liveSource().bytes, this.#valueStart + Math.max(0, this.#valueLength), this.#end);
   }
 
   /** What `console.log` shows: the getters' values instead of nothing. */
@@ -77,26 +90,15 @@ export class FetchedRecord<Key, Value> implements ConsumerRecord<Key, Value> {
     return { topic, partition, offset, timestampMs, key, value, headers };
   }
 
-  #field(position: number): Buffer | null {
-    const length = this.#lengthAt(position);
-    const start = reader.position;
-    return length < 0 ? null : this.#source.bytes.subarray(start, start + length);
+  #liveSource(): RecordSource<Key, Value> {
+    const source = this.#source;
+    if (source.held?.isReleased === true) throw releasedBatch();
+    return source;
   }
 
-  /** Where the field behind the one at `position` begins. */
-  #after(position: number): number {
-    const length = this.#lengthAt(position);
-    return length < 0 ? reader.position : reader.position + length;
-  }
-
-  /** Of the field that begins there; -1 when it is null. The reader stands behind the length. */
-  #lengthAt(position: number): number {
-    const { bytes, memory } = this.#source;
-    if (memory?.isReleased === true) throw releasedBatch();
-    reader.bytes = bytes;
-    reader.position = position;
-    reader.end = this.#end;
-    return reader.readVarint();
+  #view(start: number, length: number): Buffer {
+    const { memory, memoryStart } = this.#source;
+    return bufferView(memory, memoryStart + start, length);
   }
 }
 

@@ -73,7 +73,16 @@ export class RecordReader<Key, Value> {
       this.#position += this.#view.sizeBytes;
       if (this.#view.isControl || this.#aborted?.has(this.#view) === true) continue;
       const cursor = RecordCursor.over(this.#view, this.#options);
-      this.#source = { topic, partition, bytes: cursor.bytes, memory, deserializers };
+      this.#source = {
+        topic,
+        partition,
+        bytes: cursor.bytes,
+        memory: cursor.bytes.buffer,
+        memoryStart: cursor.bytes.byteOffset,
+        baseTimestampMs: cursor.baseTimestampMs,
+        held: memory,
+        deserializers,
+      };
       this.#cursor = cursor;
       return cursor;
     }

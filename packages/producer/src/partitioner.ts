@@ -38,24 +38,30 @@ export function murmur2Partitioner(random: RandomStream): Partitioner {
 
 /** Ignores keys: one partition at random until its batch is closed, then another. */
 export function stickyPartitioner(random: RandomStream): Partitioner {
-  const choices = new Map<string, { partition: number; closedBatches: number; partitionCount: number }>();
+  const choices = new Map<string, StickyChoice>();
+  // Of the last record: its topic is mostly the next one's too, and a look into a map costs as much as a small record.
+  let last: StickyChoice | undefined;
   return (topic) => {
-    const choice = choices.get(topic.name);
-    if (
-      choice !== undefined &&
-      choice.closedBatches === topic.closedBatches &&
-      choice.partitionCount === topic.partitionCount
-    ) {
-      return choice.partition;
+    if (last?.topic !== topic.name) last = choices.get(topic.name);
+    if (last?.closedBatches === topic.closedBatches && last.partitionCount === topic.partitionCount) {
+      return last.partition;
     }
-    const partition = anotherPartition(topic.available, choice?.partition ?? -1, random);
-    choices.set(topic.name, {
-      partition,
+    last = {
+      topic: topic.name,
+      partition: anotherPartition(topic.available, last?.partition ?? -1, random),
       closedBatches: topic.closedBatches,
       partitionCount: topic.partitionCount,
-    });
-    return partition;
+    };
+    choices.set(topic.name, last);
+    return last.partition;
   };
+}
+
+interface StickyChoice {
+  readonly topic: string;
+  readonly partition: number;
+  readonly closedBatches: number;
+  readonly partitionCount: number;
 }
 
 /** Ignores keys: each record goes to the next partition that has a leader. */

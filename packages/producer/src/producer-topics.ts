@@ -48,6 +48,8 @@ const unknownTopicPatienceMs = 3000;
 export class ProducerTopics {
   readonly #options: ProducerTopicsOptions;
   readonly #topics = new Map<string, Topic>();
+  /** The one that was ready last: most programs write to few topics, and a look into a map costs as much as a small record. */
+  #lastReady: Topic | undefined;
   readonly #closing = new AbortController();
 
   constructor(options: ProducerTopicsOptions) {
@@ -56,10 +58,13 @@ export class ProducerTopics {
 
   /** The topic when its partitions are known and no earlier record of it waits; else looks it up. */
   ready(name: string): TopicBuffer | undefined {
-    const topic = this.#topics.get(name);
-    if (topic?.metadata !== undefined) return topic.buffer;
-    this.lookUp(name);
-    return undefined;
+    const topic = this.#lastReady?.buffer.name === name ? this.#lastReady : this.#topics.get(name);
+    if (topic?.metadata === undefined) {
+      this.lookUp(name);
+      return undefined;
+    }
+    this.#lastReady = topic;
+    return topic.buffer;
   }
 
   wait(name: string, record: WaitingRecord): void {

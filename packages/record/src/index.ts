@@ -1,6 +1,7 @@
 export { type BatchOptions } from './batch-header.js';
 export { BatchView, type TimestampType } from './batch-view.js';
 export { BatchWriter, type BatchWriterOptions } from './batch-writer.js';
+export { bufferView } from './buffer-view.js';
 export { compress, compressions, decompress, loadCompression, type Compression } from './compression/compression.js';
 export { crc32c } from './crc32c.js';
 export { encodeBatch, type EncodeBatchOptions, type PlainRecord } from './encode-batch.js';

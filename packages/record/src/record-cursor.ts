@@ -30,9 +30,9 @@ export class RecordCursor {
   readonly #recordCount: number;
   readonly #baseOffset: number;
   readonly #lastOffsetDelta: number;
-  readonly #baseTimestamp: number;
-  /** -1 unless the records have the time of their append. */
-  readonly #appendTimestamp: number;
+  /** What the deltas of the records' timestamps are added to, in milliseconds since 1970. */
+  readonly baseTimestampMs: number;
+  readonly #hasAppendTime: boolean;
   #index = 0;
   #offsetDelta = -1;
   #timestampDelta = 0;
@@ -58,8 +58,8 @@ export class RecordCursor {
     this.#recordCount = view.recordCount;
     this.#baseOffset = view.baseOffset;
     this.#lastOffsetDelta = view.lastOffsetDelta;
-    this.#baseTimestamp = view.baseTimestamp;
-    this.#appendTimestamp = view.timestampType === 'LogAppendTime' ? view.maxTimestamp : -1;
+    this.#hasAppendTime = view.timestampType === 'LogAppendTime';
+    this.baseTimestampMs = this.#hasAppendTime ? view.maxTimestamp : view.baseTimestamp;
   }
 
   /** Over the records of one batch. Throws `CORRUPT_MESSAGE` or `DECOMPRESSED_TOO_LARGE`. */
@@ -134,7 +134,12 @@ export class RecordCursor {
 
   /** Milliseconds since 1970; -1 when the record has no timestamp. */
   get timestampMs(): number {
-    return this.#appendTimestamp >= 0 ? this.#appendTimestamp : this.#baseTimestamp + this.#timestampDelta;
+    return this.baseTimestampMs + this.timestampDeltaMs;
+  }
+
+  /** Against `baseTimestampMs`; zero where all records have the time of their append. */
+  get timestampDeltaMs(): number {
+    return this.#hasAppendTime ? 0 : this.#timestampDelta;
   }
 
   get key(): Buffer | null {
