@@ -2,7 +2,7 @@
 import { BatchWriter } from '@millrace/record';
 
 /** What the producer does by default, so that the raw pipeline does the same. */
-const maxBatchBytes = 256 * 1024;
+const maxBatchBytes = 512 * 1024;
 export const batchesInFlight = 5;
 
 export interface BatchShape {

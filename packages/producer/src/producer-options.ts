@@ -14,7 +14,7 @@ export interface ProducerOptions<Key = Bytes, Value = Bytes> {
   readonly acks?: 'all' | 1 | 0;
   /** How long a batch that is not full waits for more records (0). Even then, records of one event-loop turn share a batch. */
   readonly lingerMs?: number;
-  /** A batch is full at this size, before compression (256 KiB). */
+  /** A batch is full at this size, before compression (512 KiB). */
   readonly batchBytes?: number;
   /** Bound of all records held: waiting, in flight and being retried (64 MiB). */
   readonly bufferMemoryBytes?: number;
@@ -81,7 +81,7 @@ export function producerSettings(options: Omit<ProducerOptions, 'serializeKey' |
   const settings: ProducerSettings = {
     acks: acks === 'all' ? -1 : acks,
     lingerMs: number('lingerMs', options.lingerMs ?? 0, 0, 3_600_000),
-    batchBytes: number('batchBytes', options.batchBytes ?? 256 * 1024, 256, 16 * mib),
+    batchBytes: number('batchBytes', options.batchBytes ?? 512 * 1024, 256, 16 * mib),
     bufferMemoryBytes: number('bufferMemoryBytes', options.bufferMemoryBytes ?? 64 * mib, 1024, 2 ** 40),
     compression: options.compression ?? 'none',
     idempotent,
