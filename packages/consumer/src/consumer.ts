@@ -23,7 +23,9 @@ import { committedOffsets } from './group/committed-offsets.js';
 import { givenUp, type CommitEntry, type MemberIdentity } from './group/offset-committer.js';
 import { ItemIterator } from './item-iterator.js';
 import type { PartitionState } from './partition-state.js';
-import { run, type RunOptions } from './run.js';
+import { run } from './run/run.js';
+import type { RunOptions } from './run/run-options.js';
+import type { WorkerStats } from './run/worker.js';
 
 export interface IterationOptions {
   /** Ends the wait or the iteration, which throws the signal's reason. */
@@ -44,6 +46,14 @@ export interface OffsetToCommit extends TopicPartition {
   readonly offset: number;
   /** Any text to keep with it. */
   readonly metadata?: string;
+}
+
+export interface ConsumerStats {
+  /** Fetched and not handed to the program yet. */
+  readonly bufferedBytes: number;
+  /** With `order: 'key'`: records from the first unfinished one on, those finished already included. */
+  readonly unfinishedRecords: number;
+  readonly workers: readonly WorkerStats[];
 }
 
 export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implements AsyncIterable<
@@ -82,7 +92,12 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
       deserializers: { key: options.deserializeKey, value: options.deserializeValue },
       onRoom: () => this.#fetcher.wake(),
       commitBatch: (state, nextOffset) => this.#commitBatch(state, nextOffset),
-      ...(settings.group === undefined ? {} : { gate: (held) => this.#member('batches').gate.pass(held) }),
+      ...(settings.group === undefined
+        ? {}
+        : {
+            gate: (held) => this.#member('batches').gate.pass(held),
+            onProcessed: (records) => this.#group?.processed(records),
+          }),
     });
     this.#fetcher = new Fetcher({
       client: this.#client,
@@ -156,13 +171,29 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
   }
 
   /**
-   * Calls back for each record or batch, in order within a partition, on `concurrency` partitions at a time. Resolves
-   * when the consumer is closed, rejects with the first error.
+   * Calls back for each record or batch, in order within a partition or within a key, `concurrency` at a time. Resolves
+   * when the consumer is closed, rejects with the first error that `onError` does not take care of.
    */
   run(options: RunOptions<Key, Value>): Promise<void> {
     this.#start();
     const signal = this.#signalOf(options);
-    return run(this.#delivery, signal === undefined ? options : { ...options, signal }, () => this.#isClosed);
+    const { clock, logger } = this.#client.environment;
+    return run(signal === undefined ? options : { ...options, signal }, {
+      delivery: this.#delivery,
+      clock,
+      logger,
+      maxBytes: this.#settings.prefetchBytes,
+      partitionCount: () => this.#core.partitions.size,
+      isOver: () => this.#isClosed,
+    });
+  }
+
+  /** What this consumer holds, and what the workers of its last `run` are at and have done. */
+  stats(): ConsumerStats {
+    let unfinishedRecords = 0;
+    for (const { finished } of this.#core.partitions.values()) unfinishedRecords += finished?.size ?? 0;
+    const workers = this.#delivery.crew.map(({ stats }) => stats);
+    return { bufferedBytes: this.#core.bufferedBytes, unfinishedRecords, workers };
   }
 
   /**
@@ -195,7 +226,9 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
     signal?.throwIfAborted();
     const entries =
       offsets === undefined
-        ? [...this.#core.partitions.values()].flatMap((state) => committer.entry(state, state.position) ?? [])
+        ? [...this.#core.partitions.values()].flatMap(
+            (state) => committer.entry(state, state.finished?.committable ?? state.position) ?? [],
+          )
         : offsets.map((offset) => this.#entry(offset));
     await untilAborted(committer.commit(entries), signal);
   }

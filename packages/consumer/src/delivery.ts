@@ -10,6 +10,7 @@ import type { FetchCore } from './fetch-core.js';
 import type { Deserializers, FetchedRecord } from './fetched-record.js';
 import type { PartitionState } from './partition-state.js';
 import { RecordReader } from './record-reader.js';
+import type { Worker } from './run/worker.js';
 
 export interface DeliveryOptions<Key, Value> {
   readonly core: FetchCore;
@@ -21,6 +22,16 @@ export interface DeliveryOptions<Key, Value> {
   readonly commitBatch: CommitBatch;
   /** Whether a chunk may be handed over now; where it says no, it takes the chunk and gives it to `admit` later. */
   readonly gate?: ((held: HeldChunk) => boolean) | undefined;
+  /** So many records more are processed. */
+  readonly onProcessed?: ((records: number) => void) | undefined;
+}
+
+/** Somebody who works on records: when `asks` stands still while it is working, it hangs. */
+export interface Hand {
+  readonly asks: number;
+  readonly isWorking: boolean;
+  /** Whose hand it is, and what is in it. */
+  describe(): string;
 }
 
 /** A chunk that the program works on. Its partition gives out nothing else until `release`. */
@@ -35,7 +46,7 @@ export interface HeldChunk {
  *
  *     log   ... processed ... [in hand] position ...
  */
-export class Delivery<Key, Value> {
+export class Delivery<Key, Value> implements Hand {
   readonly #options: DeliveryOptions<Key, Value>;
   #waiters: Completion<void>[] = [];
   readonly #topicErrors: MillraceError[] = [];
@@ -46,6 +57,7 @@ export class Delivery<Key, Value> {
   #inHand: PartitionState | undefined;
   #inHandGeneration = 0;
   #inHandOffset = 0;
+  #inHandCount = 0;
   /** The program iterates: it will ask again when it is done with what it has in hand. */
   #isAwaited = false;
   #askWaiters: Completion<void>[] = [];
@@ -54,8 +66,12 @@ export class Delivery<Key, Value> {
   /** Partitions with a chunk that waits at the gate, or has come through and not been asked for. */
   readonly #atGate = new Set<PartitionState>();
   #fatal: MillraceError | undefined;
-  /** Rises with everything that the program asks for: when it stands still, so does the program. */
+  /** Rises with everything that an iteration asks for. */
   asks = 0;
+  /** The workers of the last `run`. */
+  crew: readonly Worker[] = [];
+  /** Set while `run` runs: ends it, though a callback hangs. */
+  onHang: ((error: MillraceError) => void) | undefined;
 
   constructor(options: DeliveryOptions<Key, Value>) {
     this.#options = options;
@@ -82,7 +98,8 @@ export class Delivery<Key, Value> {
     this.putBack();
     const held = this.hold();
     if (held === undefined) return undefined;
-    this.#handOver(held, held.chunk.firstOffset);
+    const { firstOffset, nextOffset } = held.chunk;
+    this.#handOver(held, firstOffset, nextOffset - firstOffset);
     held.state.delivered(held.chunk.nextOffset);
     this.release(held);
     return this.toBatch(held);
@@ -127,7 +144,7 @@ export class Delivery<Key, Value> {
     if (state.generation === generation && state.phase !== 'locating') state.putBack(chunk);
     this.#options.core.release(state);
     this.#options.onRoom();
-    this.#tellAskers();
+    this.tellAskers();
   }
 
   /** A chunk that the gate had kept may be handed over. */
@@ -145,14 +162,21 @@ export class Delivery<Key, Value> {
   /** The program asks for more: what it had in hand is processed. */
   settle(): void {
     this.asks += 1;
+    const wasInHand = this.#inHand !== undefined;
     this.#inHand = undefined;
-    this.#tellAskers();
+    if (wasInHand) this.processed(this.#inHandCount);
+    this.tellAskers();
+  }
+
+  /** So many records more are processed. */
+  processed(records: number): void {
+    this.#options.onProcessed?.(records);
   }
 
   /** The program has stopped iterating, and may or may not have processed what it has in hand. */
   stopped(): void {
     this.#isAwaited = false;
-    this.#tellAskers();
+    this.tellAskers();
   }
 
   /** Whether the program works on something of this partition, and will say when it is done. */
@@ -161,14 +185,16 @@ export class Delivery<Key, Value> {
     return this.isWorkedOn(state);
   }
 
-  /** Whether a callback of `run` has a chunk of this partition. */
+  /** Whether callbacks of `run` work on this partition. */
   isWorkedOn(state: PartitionState): boolean {
+    if (state.finished !== undefined && state.finished.size > 0) return true;
     return state.isHeld && this.#held?.state !== state && !this.#atGate.has(state);
   }
 
   /** The offset before which everything of a partition is processed; undefined while its place is not known. */
   processedOf(state: PartitionState): number | undefined {
-    const { position } = state;
+    const { position, finished } = state;
+    if (finished !== undefined) return finished.committable;
     if (position === undefined || this.#inHand !== state || this.#inHandGeneration !== state.generation)
       return position;
     return Math.min(this.#inHandOffset, position);
@@ -181,9 +207,27 @@ export class Delivery<Key, Value> {
     return waiter.promise;
   }
 
-  /** Whether somebody waits for something to be there. */
-  get isWaitedFor(): boolean {
-    return this.#waiters.length > 0;
+  /** Whether nobody waits for something to be there. */
+  get isWorking(): boolean {
+    return this.#waiters.length === 0;
+  }
+
+  describe(): string {
+    return 'the iteration';
+  }
+
+  get isRunning(): boolean {
+    return this.onHang !== undefined;
+  }
+
+  /** A callback hangs, and its partition is lost. */
+  hang(error: MillraceError): void {
+    this.onHang?.(error);
+  }
+
+  /** Who works on records: the workers of `run`, or whoever iterates. */
+  get hands(): readonly Hand[] {
+    return this.isRunning ? this.crew : [this];
   }
 
   read({ state, chunk }: HeldChunk): RecordReader<Key, Value> {
@@ -233,14 +277,16 @@ export class Delivery<Key, Value> {
     for (const waiter of waiters) waiter.resolve();
   }
 
-  #handOver({ state, generation }: HeldChunk, offset: number): void {
+  #handOver({ state, generation }: HeldChunk, offset: number, count: number): void {
     this.#inHand = state;
     this.#inHandGeneration = generation;
     this.#inHandOffset = offset;
+    this.#inHandCount = count;
     this.#isAwaited = true;
   }
 
-  #tellAskers(): void {
+  /** Whoever waits for the program to be done with a partition looks. */
+  tellAskers(): void {
     if (this.#askWaiters.length === 0) return;
     const waiters = this.#askWaiters;
     this.#askWaiters = [];
@@ -252,7 +298,7 @@ export class Delivery<Key, Value> {
     try {
       const record = reader.next();
       if (record !== undefined) {
-        this.#handOver(this.#held as HeldChunk, record.offset);
+        this.#handOver(this.#held as HeldChunk, record.offset, 1);
         state.delivered(record.offset + 1);
         return record;
       }

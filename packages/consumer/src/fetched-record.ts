@@ -66,11 +66,17 @@ export class FetchedRecord<Key, Value> implements ConsumerRecord<Key, Value> {
     return this.#source.baseTimestampMs + this.#timestampDeltaMs;
   }
 
-  get key(): Key {
-    const { bytes, deserializers } = this.#liveSource();
+  /** As it is in the log. */
+  get keyBytes(): Buffer | null {
+    const { bytes } = this.#liveSource();
     const reader = new VarintReader(bytes, this.#fieldsStart, this.#end);
     const length = reader.readVarint();
-    const key = length < 0 ? null : this.#view(reader.position, length);
+    return length < 0 ? null : this.#view(reader.position, length);
+  }
+
+  get key(): Key {
+    const { deserializers } = this.#source;
+    const key = this.keyBytes;
     return deserializers.key === undefined ? (key as Key) : deserializers.key(key);
   }
 

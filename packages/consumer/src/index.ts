@@ -1,7 +1,14 @@
-export { Consumer, type IterationOptions, type OffsetToCommit, type PartitionLag } from './consumer.js';
+export {
+  Consumer,
+  type ConsumerStats,
+  type IterationOptions,
+  type OffsetToCommit,
+  type PartitionLag,
+} from './consumer.js';
 export { ConsumerBatch } from './consumer-batch.js';
 export type { AutoOffsetReset, ConsumerOptions } from './consumer-options.js';
 export type { Assignment, ConsumerRecord, StartPosition, TopicPartition } from './consumer-record.js';
 export type { DeliveryPromise, GroupOptions, PartitionsCallback } from './group/group-options.js';
 export { PartitionError } from './partition-error.js';
-export type { RunOptions } from './run.js';
+export type { CallbackFailure, FailureVerdict, RunOptions } from './run/run-options.js';
+export type { WorkerStats } from './run/worker.js';

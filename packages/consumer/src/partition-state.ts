@@ -16,6 +16,7 @@ import { assert, type MillraceError } from '@millrace/base';
 import type { Chunk } from './chunk.js';
 import type { StartPosition } from './consumer-record.js';
 import { PartitionError } from './partition-error.js';
+import type { FinishedOffsets } from './run/finished-offsets.js';
 
 export type PartitionPhase = 'locating' | 'reading' | 'failed';
 
@@ -51,6 +52,8 @@ export class PartitionState {
   topicId: string | undefined;
   /** The offset after the newest record that a callback of `run` was called with, since the last seek. Moved by `run`. */
   begunOffset = -1;
+  /** While records are worked on side by side: which of them are finished; undefined: all before the position. */
+  finished: FinishedOffsets | undefined;
   /** As last heard from the leader; -1 before. */
   highWatermark = -1;
 
@@ -204,6 +207,7 @@ export class PartitionState {
   #drop(): void {
     this.#generation += 1;
     this.begunOffset = -1;
+    this.finished = undefined;
     this.#chunks = [];
     this.#bufferedBytes = 0;
     this.outOfRange = undefined;

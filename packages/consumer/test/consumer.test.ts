@@ -3,109 +3,56 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Admin } from '@millrace/admin';
 import { Producer } from '@millrace/producer';
-import { startServer, type MillraceServer } from '@millrace/server';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Consumer, type ConsumerOptions, type ConsumerRecord } from '../src/index.js';
+import { startServer } from '@millrace/server';
+import { describe, expect, test } from 'vitest';
+import { Consumer, type ConsumerRecord } from '../src/index.js';
+import { offsetsOf, soon, take, testNode } from './test-node.js';
 
-let server: MillraceServer;
-let admin: Admin;
-let producer: Producer;
-let directory: string;
-
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'millrace-consumer-'));
-  server = await startServer({ dataDir: directory, client: '127.0.0.1:0' });
-  admin = new Admin({ bootstrap: server.bootstrap });
-  producer = new Producer({ bootstrap: server.bootstrap });
-});
-
-afterAll(async () => {
-  await producer.close();
-  await admin.close();
-  await server.close();
-  rmSync(directory, { recursive: true });
-});
-
-let topics = 0;
-/** A topic with `count` records `v0`, `v1`, ... in each partition, with timestamps 1000, 1001, ... */
-async function topicWith(count: number, partitions = 1): Promise<string> {
-  const topic = `topic-${topics++}`;
-  await admin.createTopic({ name: topic, partitions });
-  for (let partition = 0; partition < partitions; partition++) await add(topic, 0, count, partition);
-  return topic;
-}
-
-async function add(topic: string, from: number, count: number, partition = 0): Promise<void> {
-  if (count === 0) return;
-  const records = Array.from({ length: count }, (_, i) => ({
-    partition,
-    value: `v${from + i}`,
-    timestampMs: 1000 + from + i,
-  }));
-  await producer.sendBatch({ topic, records });
-}
-
-function newConsumer(options: Partial<ConsumerOptions>): Consumer {
-  return new Consumer({ bootstrap: server.bootstrap, ...options });
-}
-
-const timeout = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(10_000) });
-
-async function take(consumer: Consumer, count: number): Promise<ConsumerRecord[]> {
-  const records: ConsumerRecord[] = [];
-  if (count === 0) return records;
-  for await (const record of consumer.records(timeout())) {
-    records.push(record);
-    if (records.length === count) break;
-  }
-  return records;
-}
-
-const offsetsOf = (records: readonly ConsumerRecord[]): number[] => records.map(({ offset }) => offset);
+const node = testNode();
 
 describe('a consumer starts', () => {
   test('at the beginning', async () => {
-    const topic = await topicWith(3);
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const topic = await node.topicWith(3);
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning' });
     expect((await take(consumer, 3)).map(({ value }) => String(value))).toEqual(['v0', 'v1', 'v2']);
   });
 
   test('at the end, by default', async () => {
-    const topic = await topicWith(3);
-    await using consumer = newConsumer({ topics: [topic] });
-    const next = consumer.records(timeout()).next();
+    const topic = await node.topicWith(3);
+    await using consumer = node.consumer({ topics: [topic] });
+    const next = consumer.records(soon()).next();
     while (consumer.assignment().length === 0 || consumer.position({ topic, partition: 0 }) === undefined) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    await add(topic, 3, 1);
+    await node.add(topic, 1, { from: 3 });
     expect(((await next).value as ConsumerRecord).offset).toBe(3);
   });
 
   test('at the end as of ready, so that nothing written afterwards is missed', async () => {
-    const topic = await topicWith(2, 3);
-    await using consumer = newConsumer({ topics: [topic], from: 'end' });
-    await consumer.ready(timeout());
+    const topic = await node.topicWith(2, 3);
+    await using consumer = node.consumer({ topics: [topic], from: 'end' });
+    await consumer.ready(soon());
     expect(await consumer.endOffsets()).toHaveLength(3);
-    for (const partition of [0, 1, 2]) await add(topic, 2, 1, partition);
+    for (const partition of [0, 1, 2]) await node.add(topic, 1, { from: 2, partition });
     expect((await take(consumer, 3)).map(({ offset }) => offset)).toEqual([2, 2, 2]);
   });
 
   test('not at all in a cluster that does not answer, and ready says so', async () => {
-    await using consumer = newConsumer({ bootstrap: '127.0.0.1:1', topics: ['any'] });
+    await using consumer = node.consumer({ bootstrap: '127.0.0.1:1', topics: ['any'] });
     await expect(consumer.ready({ signal: AbortSignal.timeout(200) })).rejects.toThrow(/timeout/i);
   });
 
   test('at an offset, or the first record at or after a time', async () => {
-    const topic = await topicWith(10);
-    await using byOffset = newConsumer({ topics: [topic], from: { offset: 7 } });
+    const topic = await node.topicWith(10);
+    await using byOffset = node.consumer({ topics: [topic], from: { offset: 7 } });
     expect(offsetsOf(await take(byOffset, 3))).toEqual([7, 8, 9]);
-    await using byTime = newConsumer({ topics: [topic], from: { timestampMs: 1004 } });
+    await using byTime = node.consumer({ topics: [topic], from: { timestampMs: 1004 } });
     expect(offsetsOf(await take(byTime, 6))).toEqual([4, 5, 6, 7, 8, 9]);
   });
 
   test('with partitions of its own choice, each where it is told', async () => {
-    const topic = await topicWith(5, 3);
-    await using consumer = newConsumer({
+    const topic = await node.topicWith(5, 3);
+    await using consumer = node.consumer({
       from: 'beginning',
       assignments: [
         { topic, partition: 0, from: { offset: 4 } },
@@ -124,14 +71,14 @@ describe('a consumer starts', () => {
 
 describe('iteration', () => {
   test('goes on where it stopped, by record or by batch', async () => {
-    const topic = await topicWith(0);
-    await add(topic, 0, 10);
-    await add(topic, 10, 10);
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const topic = await node.topicWith(0);
+    await node.add(topic, 10);
+    await node.add(topic, 10, { from: 10 });
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning' });
     expect(offsetsOf(await take(consumer, 4))).toEqual([0, 1, 2, 3]);
     expect(consumer.position({ topic, partition: 0 })).toBe(4);
     const offsets: number[] = [];
-    for await (const batch of consumer.batches(timeout())) {
+    for await (const batch of consumer.batches(soon())) {
       expect(batch).toMatchObject({ topic, partition: 0, highWatermark: 20 });
       for (const { offset } of batch) offsets.push(offset);
       if (batch.nextOffset === 20) break;
@@ -141,17 +88,17 @@ describe('iteration', () => {
   });
 
   test('waits for records that are still to come', async () => {
-    const topic = await topicWith(0);
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const topic = await node.topicWith(0);
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning' });
     const first = take(consumer, 2);
-    await add(topic, 0, 1);
-    await add(topic, 1, 1);
+    await node.add(topic, 1);
+    await node.add(topic, 1, { from: 1 });
     expect(offsetsOf(await first)).toEqual([0, 1]);
   });
 
   test('ends with the signal’s reason, and with close', async () => {
-    const topic = await topicWith(0);
-    const consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const topic = await node.topicWith(0);
+    const consumer = node.consumer({ topics: [topic], from: 'beginning' });
     const abort = new AbortController();
     const aborted = consumer.records({ signal: abort.signal }).next();
     abort.abort(new Error('enough'));
@@ -163,26 +110,26 @@ describe('iteration', () => {
   });
 
   test('gives keys and values as the deserializers make them', async () => {
-    const topic = await topicWith(2);
+    const topic = await node.topicWith(2);
     await using consumer = new Consumer({
-      bootstrap: server.bootstrap,
+      bootstrap: node.bootstrap,
       topics: [topic],
       from: 'beginning',
       deserializeKey: (key) => key?.length ?? -1,
       deserializeValue: (value) => Buffer.from(value ?? []).toString(),
     });
-    const { value: record } = (await consumer.records(timeout()).next()) as { value: ConsumerRecord<number, string> };
+    const { value: record } = (await consumer.records(soon()).next()) as { value: ConsumerRecord<number, string> };
     expect([record.key, record.value.toUpperCase()]).toEqual([-1, 'V0']);
   });
 
   test('reads a large topic through a small prefetch bound', async () => {
-    const topic = await topicWith(0, 3);
+    const topic = await node.topicWith(0, 3);
     const value = 'x'.repeat(1000);
     for (let round = 0; round < 5; round++) {
       const records = Array.from({ length: 300 }, (_, i) => ({ partition: i % 3, value }));
-      await producer.sendBatch({ topic, records });
+      await node.producer.sendBatch({ topic, records });
     }
-    await using consumer = newConsumer({
+    await using consumer = node.consumer({
       topics: [topic],
       from: 'beginning',
       prefetchBytes: 100_000,
@@ -196,17 +143,17 @@ describe('iteration', () => {
 
 describe('memory of batches', () => {
   test('that were released is used again, and never that of records which are kept', async () => {
-    const topic = await topicWith(0);
+    const topic = await node.topicWith(0);
     const count = 4000;
     const values = Array.from({ length: count }, (_, i) => `${i}-`.repeat(100));
-    await producer.sendBatch({ topic, records: values.map((value) => ({ value })) });
+    await node.producer.sendBatch({ topic, records: values.map((value) => ({ value })) });
     // So small that there are many replies, so large that each takes several reads of the socket.
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning', partitionFetchMaxBytes: 400_000 });
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning', partitionFetchMaxBytes: 400_000 });
     const kept: ConsumerRecord[] = [];
     const keptValues: (Uint8Array | null)[] = [];
     let received = 0;
     for (let pass = 0; pass < 8; pass++) {
-      for await (const batch of consumer.batches(timeout())) {
+      for await (const batch of consumer.batches(soon())) {
         const isKept = (received += 1) % 3 === 0;
         for (const record of batch) {
           expect(String(record.value)).toBe(values[record.offset]);
@@ -225,9 +172,9 @@ describe('memory of batches', () => {
   });
 
   test('that were released cannot be read: not the batch, not its records', async () => {
-    const topic = await topicWith(3);
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
-    for await (const batch of consumer.batches(timeout())) {
+    const topic = await node.topicWith(3);
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning' });
+    for await (const batch of consumer.batches(soon())) {
       const [first] = batch;
       batch.release();
       batch.release();
@@ -240,8 +187,8 @@ describe('memory of batches', () => {
   });
 
   test('that were released and not worked off is fetched anew', async () => {
-    const topic = await topicWith(5);
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const topic = await node.topicWith(5);
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning' });
     const failing = consumer.run({
       eachBatch: (batch) => {
         batch.release();
@@ -255,10 +202,10 @@ describe('memory of batches', () => {
 
 describe('positions', () => {
   test('move with seek, back and forth, also while iterating', async () => {
-    const topic = await topicWith(10);
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const topic = await node.topicWith(10);
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning' });
     const seen: number[] = [];
-    for await (const { offset } of consumer.records(timeout())) {
+    for await (const { offset } of consumer.records(soon())) {
       seen.push(offset);
       if (seen.length === 2) consumer.seek({ topic, partition: 0 }, { offset: 8 });
       if (seen.length === 4) consumer.seek({ topic, partition: 0 }, 'beginning');
@@ -268,8 +215,8 @@ describe('positions', () => {
   });
 
   test('are compared with the end by lag', async () => {
-    const topic = await topicWith(10, 2);
-    await using consumer = newConsumer({
+    const topic = await node.topicWith(10, 2);
+    await using consumer = node.consumer({
       assignments: [0, 1].map((partition) => ({ topic, partition, from: 'beginning' })),
     });
     expect(await consumer.endOffsets()).toEqual([0, 1].map((partition) => ({ topic, partition, offset: 10 })));
@@ -279,8 +226,8 @@ describe('positions', () => {
   });
 
   test('of a paused partition stand still; others go on', async () => {
-    const topic = await topicWith(3, 2);
-    await using consumer = newConsumer({
+    const topic = await node.topicWith(3, 2);
+    await using consumer = node.consumer({
       assignments: [0, 1].map((partition) => ({ topic, partition, from: 'beginning' })),
     });
     const paused = { topic, partition: 0 };
@@ -295,8 +242,8 @@ describe('positions', () => {
   });
 
   test('are kept by assign for partitions that stay', async () => {
-    const topic = await topicWith(5, 2);
-    await using consumer = newConsumer({ assignments: [{ topic, partition: 0, from: 'beginning' }] });
+    const topic = await node.topicWith(5, 2);
+    await using consumer = node.consumer({ assignments: [{ topic, partition: 0, from: 'beginning' }] });
     await take(consumer, 2);
     consumer.assign([
       { topic, partition: 0 },
@@ -311,11 +258,11 @@ describe('positions', () => {
   });
 
   test('that were deleted follow autoOffsetReset', async () => {
-    const topic = await topicWith(10);
-    await admin.deleteRecords([{ topic, partition: 0, beforeOffset: 6 }]);
-    await using earliest = newConsumer({ topics: [topic], from: { offset: 2 } });
+    const topic = await node.topicWith(10);
+    await node.admin.deleteRecords([{ topic, partition: 0, beforeOffset: 6 }]);
+    await using earliest = node.consumer({ topics: [topic], from: { offset: 2 } });
     expect(offsetsOf(await take(earliest, 4))).toEqual([6, 7, 8, 9]);
-    await using strict = newConsumer({ topics: [topic], from: { offset: 2 }, autoOffsetReset: 'error' });
+    await using strict = node.consumer({ topics: [topic], from: { offset: 2 }, autoOffsetReset: 'error' });
     await expect(take(strict, 1)).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
       topic,
@@ -329,43 +276,43 @@ describe('positions', () => {
 
 describe('topics', () => {
   test('that grow are read from the beginning of their new partitions', async () => {
-    const topic = await topicWith(1);
-    await using consumer = newConsumer({ topics: [topic], from: 'end', metadataMaxAgeMs: 50 });
-    const next = consumer.records(timeout()).next();
+    const topic = await node.topicWith(1);
+    await using consumer = node.consumer({ topics: [topic], from: 'end', metadataMaxAgeMs: 50 });
+    const next = consumer.records(soon()).next();
     while (consumer.assignment().length === 0 || consumer.position({ topic, partition: 0 }) === undefined) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    await admin.createPartitions(topic, 2);
-    await using late = new Producer({ bootstrap: server.bootstrap });
+    await node.admin.createPartitions(topic, 2);
+    await using late = new Producer({ bootstrap: node.bootstrap });
     await late.send({ topic, partition: 1, value: 'first of the new partition' });
     expect((await next).value).toMatchObject({ partition: 1, offset: 0 });
   });
 
   test('that are created again are read anew', async () => {
-    const topic = await topicWith(5);
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning', metadataMaxAgeMs: 50 });
+    const topic = await node.topicWith(5);
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning', metadataMaxAgeMs: 50 });
     await take(consumer, 5);
-    await admin.deleteTopic(topic);
-    await admin.createTopic({ name: topic });
-    await using late = new Producer({ bootstrap: server.bootstrap });
+    await node.admin.deleteTopic(topic);
+    await node.admin.createTopic({ name: topic });
+    await using late = new Producer({ bootstrap: node.bootstrap });
     await late.send({ topic, value: 'new' });
     const [record] = await take(consumer, 1);
     expect([record?.offset, String(record?.value)]).toEqual([0, 'new']);
   });
 
   test('that do not exist end the wait with an error', async () => {
-    await using consumer = newConsumer({ topics: ['nobody-made-this'] });
+    await using consumer = node.consumer({ topics: ['nobody-made-this'] });
     await expect(take(consumer, 1)).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
-    const topic = await topicWith(0);
-    await using tooFar = newConsumer({ assignments: [{ topic, partition: 4 }] });
+    const topic = await node.topicWith(0);
+    await using tooFar = node.consumer({ assignments: [{ topic, partition: 4 }] });
     await expect(take(tooFar, 1)).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION', partition: 4 });
   });
 });
 
 describe('run', () => {
   test('keeps the order within a partition and works on several at a time', async () => {
-    const topic = await topicWith(30, 3);
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const topic = await node.topicWith(30, 3);
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning' });
     const next = [0, 0, 0];
     const busy = new Set<number>();
     let most = 0;
@@ -386,8 +333,8 @@ describe('run', () => {
   });
 
   test('rejects with the first error, and can go on at the record that failed', async () => {
-    const topic = await topicWith(5);
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const topic = await node.topicWith(5);
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning' });
     const seen: number[] = [];
     const failing = consumer.run({
       eachRecord: ({ offset }) => {
@@ -404,8 +351,8 @@ describe('run', () => {
   });
 
   test('hands over batches, and stops when its signal is given', async () => {
-    const topic = await topicWith(5);
-    await using consumer = newConsumer({ topics: [topic], from: 'beginning' });
+    const topic = await node.topicWith(5);
+    await using consumer = node.consumer({ topics: [topic], from: 'beginning' });
     const abort = new AbortController();
     let count = 0;
     const running = consumer.run({
@@ -427,7 +374,7 @@ test.each([
   [{ topics: ['t'], prefetchBytes: 0 }, 'INVALID_CONFIG'],
   [{ topics: ['t'], autoOffsetReset: 'never' as 'error' }, 'INVALID_CONFIG'],
 ])('refuses the options %j', (options, code) => {
-  expect(() => newConsumer(options)).toThrow(expect.objectContaining({ code }));
+  expect(() => node.consumer(options)).toThrow(expect.objectContaining({ code }));
 });
 
 test('gives up on a cluster that never answers', async () => {
@@ -438,8 +385,8 @@ test('gives up on a cluster that never answers', async () => {
 
 test('reads on after its node restarts, without a gap or a repetition', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'millrace-restart-'));
-  let node = await startServer({ dataDir, client: '127.0.0.1:0' });
-  const client = node.bootstrap;
+  let restarted = await startServer({ dataDir, client: '127.0.0.1:0' });
+  const client = restarted.bootstrap;
   const own = new Producer({ bootstrap: client });
   const ownAdmin = new Admin({ bootstrap: client });
   await ownAdmin.createTopic({ name: 't' });
@@ -448,11 +395,11 @@ test('reads on after its node restarts, without a gap or a repetition', async ()
   for (let i = 0; i < 100; i++) {
     await own.send({ topic: 't', value: `${i}` });
     if (i % 40 !== 20) continue;
-    await node.close();
-    node = await startServer({ dataDir, client });
+    await restarted.close();
+    restarted = await startServer({ dataDir, client });
   }
   expect(offsetsOf(await reading)).toEqual(Array.from({ length: 100 }, (_, i) => i));
   await Promise.all([consumer.close(), own.close(), ownAdmin.close()]);
-  await node.close();
+  await restarted.close();
   rmSync(dataDir, { recursive: true });
 });

@@ -12,7 +12,7 @@ import {
   leaveGroupStaticEpoch,
   type ConsumerGroupHeartbeatRequest,
 } from '@millrace/protocol';
-import type { HeldChunk } from '../delivery.js';
+import type { Hand, HeldChunk } from '../delivery.js';
 import { ChunkGate } from './chunk-gate.js';
 import { CoordinatorLink } from './coordinator-link.js';
 import { Holdings, type HoldingsOptions, type Work } from './holdings.js';
@@ -21,6 +21,11 @@ import { OffsetCommitter, isFenced, type MemberIdentity } from './offset-committ
 import { StallWatch } from './stall-watch.js';
 
 export interface GroupWork extends Work {
+  readonly hands: readonly Hand[];
+  /** Whether `run` runs. */
+  readonly isRunning: boolean;
+  /** Ends `run`. */
+  hang(error: MillraceError): void;
   admit(held: HeldChunk): void;
   refuse(held: HeldChunk): void;
 }
@@ -54,6 +59,10 @@ export class GroupMember {
   readonly #watch: StallWatch;
   readonly #closing = new AbortController();
   #isStarted = false;
+  /** `run` was ended because a callback hangs: only the program brings this member back. */
+  #isOut = false;
+  #sinceCommit = 0;
+  #isCommitting = false;
   #beatTimer: Timer | undefined;
   #commitTimer: Timer | undefined;
   #watchTimer: Timer | undefined;
@@ -99,13 +108,27 @@ export class GroupMember {
   /** Joins; after the program had stopped asking, joins again. */
   start(): void {
     if (this.#closing.signal.aborted) return;
-    this.#membership.rejoin(this.#nowMs);
+    this.#isOut = false;
     if (!this.#isStarted) {
       this.#isStarted = true;
-      if (this.#options.settings.autoCommit && this.#options.settings.delivery === 'at-least-once') this.#commitLater();
+      if (this.#commitsAfter) this.#commitLater();
       this.#watchLater();
     }
-    this.#turn();
+    this.#rejoin();
+  }
+
+  /** So many records more are processed. */
+  processed(records: number): void {
+    const { autoCommitRecords } = this.#options.settings;
+    this.#sinceCommit += records;
+    if (this.#sinceCommit < autoCommitRecords || !this.#commitsAfter || this.#isCommitting) return;
+    this.#sinceCommit = 0;
+    this.#isCommitting = true;
+    void this.#commitProcessed().then(() => {
+      this.#isCommitting = false;
+      // What was processed meanwhile may be enough again.
+      this.processed(0);
+    });
   }
 
   /** Gives everything up and leaves. What is processed is committed; never rejects. */
@@ -121,6 +144,16 @@ export class GroupMember {
     }
     this.#beatTimer?.cancel();
     this.#closing.abort(new MillraceError('CONNECTION_CLOSED', 'The consumer was closed.'));
+  }
+
+  get #commitsAfter(): boolean {
+    const { autoCommit, delivery } = this.#options.settings;
+    return autoCommit && delivery !== 'at-most-once';
+  }
+
+  #rejoin(): void {
+    this.#membership.rejoin(this.#nowMs);
+    this.#turn();
   }
 
   /** Sends what is to be said now, and comes back when there is more. */
@@ -188,38 +221,55 @@ export class GroupMember {
 
   #commitLater(): void {
     const { client, settings } = this.#options;
-    const { clock, logger } = client.environment;
-    this.#commitTimer = clock.schedule(settings.autoCommitIntervalMs, () => {
-      this.committer
-        .commit(this.#holdings.uncommitted())
-        .catch((error: unknown) => {
-          if (this.#closing.signal.aborted) return;
-          const facts = { group: settings.group, error: errorMessage(error) };
-          if (isFenced(error)) logger.debug('offsets were not committed: partitions are gone', facts);
-          else logger.warn('offsets were not committed; it is tried again', facts);
-        })
-        .finally(() => {
-          if (!this.#closing.signal.aborted) this.#commitLater();
-        });
+    this.#commitTimer = client.environment.clock.schedule(settings.autoCommitIntervalMs, () => {
+      void this.#commitProcessed().then(() => {
+        if (!this.#closing.signal.aborted) this.#commitLater();
+      });
     });
   }
 
   #watchLater(): void {
-    const { client, settings, work } = this.#options;
+    const { client, work } = this.#options;
     this.#watchTimer = client.environment.clock.schedule(this.#watch.intervalMs, () => {
       this.#watchLater();
-      const isStalled = this.#watch.isStalled(work, this.#nowMs);
-      if (isStalled === (this.#membership.phase === 'away')) return;
-      if (!isStalled) this.start();
-      else if (this.#membership.phase === 'member') {
-        const facts = { group: settings.group, maxPollIntervalMs: settings.maxPollIntervalMs };
-        client.environment.logger.warn('the program asks for nothing: its partitions go to other members', facts);
-        const request = this.#leaveRequest();
-        this.#membership.stepBack();
-        this.#holdings.lose();
-        void this.#leave(request);
-      }
+      const stalled = this.#watch.stalled(work.hands, this.#nowMs);
+      if (stalled === undefined && this.#membership.phase === 'away' && !this.#isOut) this.#rejoin();
+      else if (stalled !== undefined && this.#membership.phase === 'member') void this.#stepBack(stalled);
     });
+  }
+
+  /** What is processed is committed; the rest goes to other members. */
+  async #stepBack(stalled: Hand): Promise<void> {
+    if (this.#isOut) return;
+    const { client, settings, work } = this.#options;
+    const facts = { group: settings.group, maxPollIntervalMs: settings.maxPollIntervalMs };
+    client.environment.logger.warn('the program asks for nothing: its partitions go to other members', facts);
+    this.#isOut = work.isRunning;
+    if (this.#commitsAfter) await this.#commitProcessed();
+    if (this.#membership.phase !== 'member') return;
+    const request = this.#leaveRequest();
+    this.#membership.stepBack();
+    this.#holdings.lose();
+    const error = new MillraceError(
+      'MAX_POLL_INTERVAL_EXCEEDED',
+      `The callback of ${stalled.describe()} has run for ${settings.maxPollIntervalMs} ms: this member has left group ${settings.group}, so that others work on its partitions. Raise maxPollIntervalMs when records may take that long.`,
+    );
+    if (this.#isOut) work.hang(error);
+    await this.#leave(request);
+  }
+
+  /** Never rejects. */
+  async #commitProcessed(): Promise<void> {
+    const { client, settings } = this.#options;
+    const { logger } = client.environment;
+    try {
+      await this.committer.commit(this.#holdings.uncommitted());
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      const facts = { group: settings.group, error: errorMessage(error) };
+      if (isFenced(error)) logger.debug('offsets were not committed: partitions are gone', facts);
+      else logger.warn('offsets were not committed; it is tried again', facts);
+    }
   }
 
   /** The coordinator finds out by itself when it does not hear this. */

@@ -27,7 +27,12 @@ export interface GroupOptions {
   /** Commits what was processed from time to time, when partitions are given up, and when it is closed (true). */
   readonly autoCommit?: boolean;
   readonly autoCommitIntervalMs?: number;
-  /** A program that asks for nothing for so long gives up its partitions until it asks again (300 s). */
+  /** Commits as well when so many records were processed since (no limit but the interval). */
+  readonly autoCommitRecords?: number;
+  /**
+   * A program that asks for nothing for so long gives up its partitions until it asks again (300 s). With `run` it is one
+   * callback that takes so long: what the others have done is committed, and `run` ends with `MAX_POLL_INTERVAL_EXCEEDED`.
+   */
   readonly maxPollIntervalMs?: number;
   /** How long `close` waits for the callbacks of `run` to end, and for the last commit (10 s). */
   readonly closeTimeoutMs?: number;
@@ -50,6 +55,7 @@ export interface GroupSettings {
   readonly delivery: DeliveryPromise;
   readonly autoCommit: boolean;
   readonly autoCommitIntervalMs: number;
+  readonly autoCommitRecords: number;
   readonly maxPollIntervalMs: number;
   readonly closeTimeoutMs: number;
   readonly onAssigned: PartitionsCallback | undefined;
@@ -94,6 +100,8 @@ export function groupSettings(options: GroupOptions & Context): GroupSettings | 
     delivery,
     autoCommit: options.autoCommit ?? true,
     autoCommitIntervalMs: atLeastOne('autoCommitIntervalMs', options.autoCommitIntervalMs ?? 1000),
+    autoCommitRecords:
+      options.autoCommitRecords === undefined ? Infinity : atLeastOne('autoCommitRecords', options.autoCommitRecords),
     maxPollIntervalMs: atLeastOne('maxPollIntervalMs', options.maxPollIntervalMs ?? 300_000),
     closeTimeoutMs: atLeastOne('closeTimeoutMs', options.closeTimeoutMs ?? 10_000),
     onAssigned: options.onAssigned,
@@ -110,6 +118,7 @@ const groupOnly = [
   'delivery',
   'autoCommit',
   'autoCommitIntervalMs',
+  'autoCommitRecords',
   'maxPollIntervalMs',
   'closeTimeoutMs',
   'onAssigned',

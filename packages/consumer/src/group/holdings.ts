@@ -21,14 +21,14 @@ import { isFenced, type CommitEntry, type MemberIdentity, type OffsetCommitter }
 
 /** What the program does with what it was given. */
 export interface Work {
-  readonly asks: number;
-  readonly isWaitedFor: boolean;
   isReading(state: PartitionState): boolean;
   isBusy(state: PartitionState): boolean;
   isWorkedOn(state: PartitionState): boolean;
   processedOf(state: PartitionState): number | undefined;
   putBack(): void;
   nextAsk(): Promise<void>;
+  /** Partitions are not to be worked on any more. */
+  wake(): void;
 }
 
 export interface HoldingsOptions {
@@ -235,6 +235,7 @@ export class Holdings {
     const { core, work } = this.#options;
     core.withhold(state, true);
     if (work.isReading(state)) work.putBack();
+    work.wake();
   }
 
   #remove(state: PartitionState): void {
@@ -275,6 +276,6 @@ export class Holdings {
 }
 
 /** The offset after the last record that the program was given, whatever became of it; undefined without a place. */
-function handedOver({ position, begunOffset }: PartitionState): number | undefined {
-  return position === undefined ? undefined : Math.max(position, begunOffset);
+function handedOver({ position, begunOffset, finished }: PartitionState): number | undefined {
+  return position === undefined ? undefined : Math.max(finished?.committable ?? position, begunOffset);
 }

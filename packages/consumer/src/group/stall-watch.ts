@@ -1,11 +1,17 @@
 /**
- * Notices that the program has stopped asking: it hangs in a record, or iterates no more. Looks now and then instead of
- * taking the time at each record.
+ * Notices that the program hangs in a record, or iterates no more. Looks at each of its hands now and then instead of taking
+ * the time at each record.
  */
+import type { Hand } from '../delivery.js';
+
+interface Look {
+  readonly asks: number;
+  readonly sinceMs: number;
+}
+
 export class StallWatch {
   readonly #limitMs: number;
-  #asks = -1;
-  #sinceMs = 0;
+  #looks = new Map<Hand, Look>();
 
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
@@ -16,12 +22,15 @@ export class StallWatch {
     return Math.max(1, Math.ceil(this.#limitMs / 8));
   }
 
-  /** Whether nothing has been asked for since `limitMs`, and nobody waits for more. */
-  isStalled(work: { readonly asks: number; readonly isWaitedFor: boolean }, nowMs: number): boolean {
-    if (work.asks !== this.#asks || work.isWaitedFor) {
-      this.#asks = work.asks;
-      this.#sinceMs = nowMs;
+  /** A hand that has been busy with the same thing for `limitMs`. */
+  stalled(hands: readonly Hand[], nowMs: number): Hand | undefined {
+    const looks = new Map<Hand, Look>();
+    for (const hand of hands) {
+      const before = this.#looks.get(hand);
+      const isSame = hand.isWorking && before?.asks === hand.asks;
+      looks.set(hand, isSame ? before : { asks: hand.asks, sinceMs: nowMs });
     }
-    return nowMs - this.#sinceMs >= this.#limitMs;
+    this.#looks = looks;
+    return hands.find((hand) => nowMs - (looks.get(hand)?.sinceMs ?? nowMs) >= this.#limitMs);
   }
 }

@@ -1,124 +1,44 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Admin } from '@millrace/admin';
-import { Producer } from '@millrace/producer';
-import { startServer, type MillraceServer } from '@millrace/server';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  Consumer,
-  type ConsumerBatch,
-  type ConsumerOptions,
-  type ConsumerRecord,
-  type TopicPartition,
-} from '../../src/index.js';
+import { describe, expect, test } from 'vitest';
+import { Consumer, type ConsumerBatch, type ConsumerRecord, type TopicPartition } from '../../src/index.js';
+import { committedOf, offsetsOf, soon, take, testNode, until } from '../test-node.js';
 
-let server: MillraceServer;
-let admin: Admin;
-let producer: Producer;
-let directory: string;
+const node = testNode({ 'group.consumer.heartbeat.interval.ms': 200, 'group.consumer.session.timeout.ms': 3000 });
 
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'millrace-group-'));
-  server = await startServer({
-    dataDir: directory,
-    client: '127.0.0.1:0',
-    settings: { 'group.consumer.heartbeat.interval.ms': 200, 'group.consumer.session.timeout.ms': 3000 },
-  });
-  admin = new Admin({ bootstrap: server.bootstrap });
-  producer = new Producer({ bootstrap: server.bootstrap });
-});
-
-afterAll(async () => {
-  await producer.close();
-  await admin.close();
-  await server.close();
-  rmSync(directory, { recursive: true });
-});
-
-let names = 0;
-async function newTopic(count: number, partitions = 1): Promise<string> {
-  const topic = `shared-${names++}`;
-  await admin.createTopic({ name: topic, partitions });
-  for (let partition = 0; partition < partitions; partition++) await add(topic, count, partition);
-  return topic;
-}
-
-async function add(topic: string, count: number, partition = 0): Promise<void> {
-  const records = Array.from({ length: count }, (_, index) => ({ partition, value: `v${index}` }));
-  if (count > 0) await producer.sendBatch({ topic, records });
-}
-
-function member(topic: string, options: Partial<ConsumerOptions> = {}): Consumer {
-  return new Consumer({
-    bootstrap: server.bootstrap,
-    group: `group-${topic}`,
-    topics: [topic],
-    from: 'beginning',
-    autoCommitIntervalMs: 20,
-    ...options,
-  });
-}
-
-const soon = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(15_000) });
-
-async function take(consumer: Consumer, count: number): Promise<ConsumerRecord[]> {
-  const records: ConsumerRecord[] = [];
-  for await (const record of consumer.records(soon())) {
-    records.push(record);
-    if (records.length === count) break;
-  }
-  return records;
-}
-
-const offsetsOf = (records: readonly ConsumerRecord[]): number[] => records.map(({ offset }) => offset);
 const indexesOf = (partitions: readonly TopicPartition[]): number[] =>
   partitions.map(({ partition }) => partition).sort();
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const { signal } = soon();
-  while (!(await condition())) {
-    signal.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-async function committedOf(consumer: Consumer, topic: string, partition = 0): Promise<number | undefined> {
-  return (await consumer.committed([{ topic, partition }]))[0]?.offset;
-}
-
 describe('committed offsets', () => {
   test('a member reads from where nothing is committed as told, and the next one goes on from what was committed', async () => {
-    const topic = await newTopic(10);
-    const first = member(topic, { autoCommit: false });
+    const topic = await node.topicWith(10);
+    const first = node.member(topic, { autoCommit: false });
     expect(offsetsOf(await take(first, 4))).toEqual([0, 1, 2, 3]);
     await first.commit();
     await first.close();
-    await using second = member(topic, { from: 'end' });
+    await using second = node.member(topic, { from: 'end' });
     expect(offsetsOf(await take(second, 2))).toEqual([4, 5]);
   });
 
   test('without a commit the next member gets the same records again', async () => {
-    const topic = await newTopic(3);
-    const first = member(topic, { autoCommit: false });
+    const topic = await node.topicWith(3);
+    const first = node.member(topic, { autoCommit: false });
     expect(offsetsOf(await take(first, 3))).toEqual([0, 1, 2]);
     await first.close();
-    await using second = member(topic);
+    await using second = node.member(topic);
     expect(offsetsOf(await take(second, 3))).toEqual([0, 1, 2]);
   });
 
   test('closing commits what is processed: the record in hand when the loop was left is not', async () => {
-    const topic = await newTopic(10);
-    const first = member(topic, { autoCommitIntervalMs: 60_000 });
+    const topic = await node.topicWith(10);
+    const first = node.member(topic, { autoCommitIntervalMs: 60_000 });
     expect(offsetsOf(await take(first, 4))).toEqual([0, 1, 2, 3]);
     await first.close();
-    await using second = member(topic);
+    await using second = node.member(topic);
     expect(offsetsOf(await take(second, 1))).toEqual([3]);
   });
 
   test('are committed on an interval while the program goes on', async () => {
-    const topic = await newTopic(10);
-    await using consumer = member(topic);
+    const topic = await node.topicWith(10);
+    await using consumer = node.member(topic);
     let seen: number | undefined;
     for await (const { offset } of consumer.records(soon())) {
       if (offset < 5) continue;
@@ -131,18 +51,18 @@ describe('committed offsets', () => {
   });
 
   test('a place at the end is committed before any record came, so that the next member misses nothing', async () => {
-    const topic = await newTopic(5);
-    const first = member(topic, { from: 'end' });
+    const topic = await node.topicWith(5);
+    const first = node.member(topic, { from: 'end' });
     await first.ready(soon());
     await first.close();
-    await add(topic, 2);
-    await using second = member(topic, { from: 'end' });
+    await node.add(topic, 2);
+    await using second = node.member(topic, { from: 'end' });
     expect(offsetsOf(await take(second, 2))).toEqual([5, 6]);
   });
 
   test('a batch is committed by itself, and seeking back commits back', async () => {
-    const topic = await newTopic(6);
-    await using consumer = member(topic, { autoCommit: false });
+    const topic = await node.topicWith(6);
+    await using consumer = node.member(topic, { autoCommit: false });
     for await (const batch of consumer.batches(soon())) {
       await batch.commit();
       break;
@@ -157,8 +77,8 @@ describe('committed offsets', () => {
   });
 
   test('run never commits past a record whose callback has not ended', async () => {
-    const topic = await newTopic(10);
-    await using consumer = member(topic, { autoCommitIntervalMs: 5 });
+    const topic = await node.topicWith(10);
+    await using consumer = node.member(topic, { autoCommitIntervalMs: 5 });
     let open: (() => void) | undefined;
     const running = consumer.run({
       eachRecord: ({ offset }) => (offset === 4 ? new Promise<void>((resolve) => (open = resolve)) : undefined),
@@ -174,33 +94,33 @@ describe('committed offsets', () => {
   });
 
   test('at-most-once commits before it hands over, and gives back on leaving what it did not hand over', async () => {
-    const topic = await newTopic(10);
-    const first = member(topic, { delivery: 'at-most-once' });
+    const topic = await node.topicWith(10);
+    const first = node.member(topic, { delivery: 'at-most-once' });
     expect(offsetsOf(await take(first, 1))).toEqual([0]);
     expect(await committedOf(first, topic)).toBe(10);
     await first.close();
-    await using second = member(topic, { delivery: 'at-most-once' });
+    await using second = node.member(topic, { delivery: 'at-most-once' });
     expect(offsetsOf(await take(second, 2))).toEqual([1, 2]);
   });
 });
 
 test('at-most-once never gives a record again whose callback has failed', async () => {
-  const topic = await newTopic(10);
-  const first = member(topic, { delivery: 'at-most-once' });
+  const topic = await node.topicWith(10);
+  const first = node.member(topic, { delivery: 'at-most-once' });
   const eachRecord = ({ offset }: ConsumerRecord): void => {
     if (offset === 4) throw new Error('cannot');
   };
   await expect(first.run({ eachRecord, ...soon() })).rejects.toThrow('cannot');
   await first.close();
-  await using second = member(topic, { delivery: 'at-most-once' });
+  await using second = node.member(topic, { delivery: 'at-most-once' });
   expect(offsetsOf(await take(second, 1))).toEqual([5]);
 });
 
 describe('members', () => {
   test('share partitions, which change hands after the last record in hand was processed and committed', async () => {
-    const topic = await newTopic(5, 4);
+    const topic = await node.topicWith(5, 4);
     const events: string[] = [];
-    await using first = member(topic, {
+    await using first = node.member(topic, {
       onAssigned: (partitions) => void events.push(`assigned ${indexesOf(partitions).join()}`),
       onRevoked: (partitions) => void events.push(`revoked ${indexesOf(partitions).join()}`),
     });
@@ -213,17 +133,17 @@ describe('members', () => {
     };
     const running = [first.run({ eachRecord: note })];
     await until(() => seen.size === 20);
-    await using second = member(topic);
+    await using second = node.member(topic);
     running.push(second.run({ eachRecord: note }));
     await until(() => second.assignment().length === 2 && first.assignment().length === 2);
     expect(indexesOf([...first.assignment(), ...second.assignment()])).toEqual([0, 1, 2, 3]);
     expect(events[0]).toBe('assigned 0,1,2,3');
     expect(events[1]).toMatch(/^revoked \d,\d$/);
-    for (const partition of [0, 1, 2, 3]) await add(topic, 5, partition);
+    for (const partition of [0, 1, 2, 3]) await node.add(topic, 5, { partition });
     await until(() => seen.size === 40);
     await second.close();
     await until(() => first.assignment().length === 4);
-    for (const partition of [0, 1, 2, 3]) await add(topic, 5, partition);
+    for (const partition of [0, 1, 2, 3]) await node.add(topic, 5, { partition });
     await until(() => seen.size === 60);
     await first.close();
     await Promise.all(running);
@@ -231,12 +151,12 @@ describe('members', () => {
   });
 
   test('a partition is not handed over while the program works on a record of it', async () => {
-    const topic = await newTopic(3, 2);
-    await using first = member(topic);
+    const topic = await node.topicWith(3, 2);
+    await using first = node.member(topic);
     const records = first.records(soon());
     const inHand = await records.next();
     const { partition } = inHand.value as ConsumerRecord;
-    await using second = member(topic);
+    await using second = node.member(topic);
     const others = second.records(soon());
     const others0 = others.next();
     await until(() => second.assignment().length === 1 || first.assignment().length === 1);
@@ -249,9 +169,9 @@ describe('members', () => {
   });
 
   test('a member whose program stops asking gives its partitions up, and comes back when it asks again', async () => {
-    const topic = await newTopic(3, 1);
+    const topic = await node.topicWith(3, 1);
     const lost: number[] = [];
-    await using first = member(topic, {
+    await using first = node.member(topic, {
       maxPollIntervalMs: 300,
       onLost: (partitions) => void lost.push(...indexesOf(partitions)),
     });
@@ -264,8 +184,8 @@ describe('members', () => {
   });
 
   test('a batch of a partition that was lost is not read on, and its commit is refused', async () => {
-    const topic = await newTopic(3, 1);
-    await using consumer = member(topic, { maxPollIntervalMs: 300, autoCommit: false });
+    const topic = await node.topicWith(3, 1);
+    await using consumer = node.member(topic, { maxPollIntervalMs: 300, autoCommit: false });
     const batches = consumer.batches(soon());
     const batch = (await batches.next()).value as ConsumerBatch | undefined;
     if (batch === undefined) throw new Error('there is a batch');
@@ -278,34 +198,34 @@ describe('members', () => {
   });
 
   test('read topics by pattern, also those that come later', async () => {
-    const topic = await newTopic(2);
+    const topic = await node.topicWith(2);
     await using consumer = new Consumer({
-      bootstrap: server.bootstrap,
+      bootstrap: node.bootstrap,
       group: `pattern-${topic}`,
-      topicPattern: `*d-${names - 1}`,
+      topicPattern: `*c-${topic.slice('topic-'.length)}`,
       from: 'beginning',
     });
     expect((await take(consumer, 2)).map((record) => record.topic)).toEqual([topic, topic]);
-    const late = `added-${names - 1}`;
-    await admin.createTopic({ name: late, partitions: 1 });
-    await add(late, 1);
+    const late = `basic-${topic.slice('topic-'.length)}`;
+    await node.admin.createTopic({ name: late, partitions: 1 });
+    await node.add(late, 1);
     expect((await take(consumer, 1)).map((record) => record.topic)).toEqual([late]);
   });
 
   test('a static member that comes back gets its partitions without a rebalance of the others', async () => {
-    const topic = await newTopic(1, 2);
+    const topic = await node.topicWith(1, 2);
     const moves: string[] = [];
-    await using other = member(topic, {
+    await using other = node.member(topic, {
       onAssigned: (partitions) => void moves.push(`+${indexesOf(partitions).join()}`),
       onRevoked: (partitions) => void moves.push(`-${indexesOf(partitions).join()}`),
     });
-    const first = member(topic, { instanceId: 'one' });
+    const first = node.member(topic, { instanceId: 'one' });
     const running = [other, first].map((one) => one.run({ eachRecord: () => undefined }));
     await until(() => first.assignment().length === 1 && other.assignment().length === 1);
     const mine = indexesOf(first.assignment());
     const before = [...moves];
     await first.close();
-    const again = member(topic, { instanceId: 'one' });
+    const again = node.member(topic, { instanceId: 'one' });
     running.push(again.run({ eachRecord: () => undefined }));
     await until(() => again.assignment().length === 1);
     expect(indexesOf(again.assignment())).toEqual(mine);
@@ -315,8 +235,8 @@ describe('members', () => {
   });
 
   test('an error that no retry cures ends the reading', async () => {
-    const topic = await newTopic(1);
-    await using consumer = member(topic, { topicPattern: '[' });
+    const topic = await node.topicWith(1);
+    await using consumer = node.member(topic, { topicPattern: '[' });
     await expect(take(consumer, 1)).rejects.toMatchObject({ retriable: false });
     await expect(take(consumer, 1)).rejects.toMatchObject({ retriable: false });
   });
