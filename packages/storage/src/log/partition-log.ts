@@ -82,7 +82,7 @@ export interface AppendResult {
 }
 
 /** Of one log; all together are bounded by `LogMemory`. */
-const maxTailBytes = 4 * 1024 * 1024;
+const maxTailBytes = 8 * 1024 * 1024;
 const noBytes = new Uint8Array(0);
 
 export class PartitionLog {
