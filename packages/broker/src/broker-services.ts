@@ -3,6 +3,7 @@ import type { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerSettings } from './broker-settings.js';
 import type { ControllerGateway } from './controller-gateway.js';
 import type { GroupCoordinator } from './coordinator/group/group-coordinator.js';
+import type { Transactions } from './coordinator/transaction/transactions.js';
 import type { CatchUpGate } from './replication/catch-up-gate.js';
 import type { Partitions } from './partitions.js';
 import type { ProducerIds } from './producer-ids.js';
@@ -21,6 +22,7 @@ export interface BrokerServices {
   readonly partitions: Partitions;
   readonly producerIds: ProducerIds;
   readonly groups: GroupCoordinator;
+  readonly transactions: Transactions;
   readonly produceDeadlines: DeadlineQueue;
   readonly fetchDeadlines: DeadlineQueue;
   readonly catchUp: CatchUpGate;

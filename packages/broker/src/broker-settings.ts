@@ -3,6 +3,10 @@
  * them has a value that means "no limit".
  */
 import { defaultGroupSettings, type GroupSettings } from './coordinator/group/group-settings.js';
+import {
+  defaultTransactionSettings,
+  type TransactionSettings,
+} from './coordinator/transaction/transaction-settings.js';
 
 export interface BrokerSettings {
   /** Connections of one listener, and of one remote address to it. */
@@ -59,6 +63,8 @@ export interface BrokerSettings {
   readonly replicaFetchPartitionMaxBytes: number;
   /** Of consumer groups that this node coordinates. */
   readonly groups: GroupSettings;
+  /** Of transactions that this node coordinates. */
+  readonly transactions: TransactionSettings;
 }
 
 export const defaultBrokerSettings: BrokerSettings = {
@@ -90,4 +96,5 @@ export const defaultBrokerSettings: BrokerSettings = {
   replicaFetchMaxBytes: 8 * 1024 * 1024,
   replicaFetchPartitionMaxBytes: 1024 * 1024,
   groups: defaultGroupSettings,
+  transactions: defaultTransactionSettings,
 };

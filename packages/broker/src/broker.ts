@@ -17,14 +17,17 @@ import {
   type Timer,
 } from '@millrace/base';
 import type { MetadataDelta, NodeDefaults, NodeRole } from '@millrace/controller/image';
+import type { NodeCredentials } from '@millrace/protocol';
 import type { LogDirectory } from '@millrace/storage';
 import { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerServices } from './broker-services.js';
 import type { BrokerSettings } from './broker-settings.js';
 import type { BrokerRegistration, ControllerGateway } from './controller-gateway.js';
 import { GroupCoordinator } from './coordinator/group/group-coordinator.js';
+import { Transactions } from './coordinator/transaction/transactions.js';
 import { Dispatcher } from './dispatch.js';
 import { helloHandler } from './handlers/18-hello.js';
+import { writeMarkers } from './handlers/27-write-txn-markers.js';
 import { dispatchTable } from './handlers/dispatch-table.js';
 import { InternalListener } from './internal-listener.js';
 import { BrokerListener } from './listener.js';
@@ -76,6 +79,7 @@ export class Broker {
   readonly #replication: Replication;
   readonly #membership: Membership;
   readonly #groups: GroupCoordinator;
+  readonly #transactions: Transactions;
   #client: BrokerListener | undefined;
   #internal: InternalListener | undefined;
   #unsubscribe: (() => void) | undefined;
@@ -108,6 +112,15 @@ export class Broker {
       options.incarnationId ?? Buffer.from(random.stream('incarnation id').bytes(16)).toString('base64url');
     this.#metrics =
       options.internal instanceof InternalListener ? options.internal.metrics : new BrokerMetrics(environment.metrics);
+    const credentials = (): NodeCredentials => ({
+      nodeId,
+      clusterId: options.clusterId,
+      directoryId: logDirectory.directoryId,
+      incarnationId: this.#incarnationId,
+    });
+    const producerIds = new ProducerIds(() =>
+      controller.allocateProducerIds({ nodeId, brokerEpoch: this.brokerEpoch }),
+    );
     this.#replication = new Replication({
       environment,
       settings,
@@ -115,12 +128,7 @@ export class Broker {
       metrics: this.#metrics.replication,
       nodeId,
       brokerEpoch: () => this.brokerEpoch,
-      credentials: () => ({
-        nodeId,
-        clusterId: options.clusterId,
-        directoryId: logDirectory.directoryId,
-        incarnationId: this.#incarnationId,
-      }),
+      credentials,
       partitions: () => this.#partitions.all(),
     });
     this.#partitions = new Partitions({
@@ -134,6 +142,7 @@ export class Broker {
       onRole: (partition) => {
         this.#replication.onRole(partition);
         this.#groups.onRole(partition);
+        this.#transactions.onRole(partition);
       },
     });
     this.#groups = new GroupCoordinator({
@@ -145,6 +154,17 @@ export class Broker {
       random: random.stream('group coordinator'),
       metrics: environment.metrics,
       mayBeReplaced: () => this.#membership.mayBeReplaced,
+    });
+    this.#transactions = new Transactions({
+      environment,
+      settings: settings.transactions,
+      nodeId,
+      credentials,
+      controller,
+      partitions: this.#partitions,
+      producerIds,
+      mayBeReplaced: () => this.#membership.mayBeReplaced,
+      writeMarkersHere: (request) => writeMarkers(this.#services, request),
     });
     this.#membership = new Membership({
       nodeId,
@@ -171,8 +191,9 @@ export class Broker {
       metrics: this.#metrics,
       controller,
       partitions: this.#partitions,
-      producerIds: new ProducerIds(() => controller.allocateProducerIds({ nodeId, brokerEpoch: this.brokerEpoch })),
+      producerIds,
       groups: this.#groups,
+      transactions: this.#transactions,
       produceDeadlines: new DeadlineQueue(clock, { maxWaiting }),
       fetchDeadlines: new DeadlineQueue(clock, { maxWaiting }),
       catchUp: new CatchUpGate(clock),
@@ -348,6 +369,7 @@ export class Broker {
     const drained = Promise.all([this.#client?.drain(settings.shutdownMs), ownInternal?.drain()]);
     this.#services.fetchDeadlines.expireAll();
     this.#groups.close();
+    await this.#transactions.close();
     await this.#partitions.settled();
     await Promise.all([...this.#partitions.all()].map((partition) => partition.settled()));
     this.#services.produceDeadlines.expireAll();

@@ -8,6 +8,10 @@ export type {
   ProducerIdBlock,
 } from './controller-gateway.js';
 export { defaultGroupSettings, type GroupSettings } from './coordinator/group/group-settings.js';
+export {
+  defaultTransactionSettings,
+  type TransactionSettings,
+} from './coordinator/transaction/transaction-settings.js';
 export { listenError } from './listen-error.js';
 export { InternalListener, type InternalListenerOptions } from './internal-listener.js';
 export { handlerOf, type AnyHandler, type Answer, type Handler, type Reply, type RequestContext } from './request.js';

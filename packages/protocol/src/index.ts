@@ -191,6 +191,13 @@ export {
   type GroupRecordValue,
   type RebalanceTrigger,
 } from './group-record.js';
+export {
+  decodeTransactionRecord,
+  encodeTransactionRecord,
+  type TransactionRecord,
+  type TransactionRecordValue,
+} from './transaction-record.js';
+export { type TransactionStateName, transactionStates } from './apis/transaction-fields.js';
 export { guardMessagePack, type GuardLimits } from './message-pack-guard.js';
 export { errorFromWire, errorNumber, noError, protocolError, wireError, type WireError } from './protocol-error.js';
 export {

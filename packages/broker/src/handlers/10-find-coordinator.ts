@@ -1,4 +1,4 @@
-/** FindCoordinator: who leads the partition that looks after a group. The first question creates the topic. */
+/** FindCoordinator: who leads the partition that looks after a group or a transactional id. The first question creates the topic. */
 import { findCoordinatorApi, type FindCoordinatorResponse, protocolError } from '@millrace/protocol';
 import type { BrokerServices } from '../broker-services.js';
 import { type AnyHandler, handlerOf } from '../request.js';
@@ -17,7 +17,7 @@ export function findCoordinatorHandler(services: BrokerServices): AnyHandler {
 async function find(services: BrokerServices, keyType: 'group' | 'transaction', key: string): Promise<Coordinator> {
   try {
     if (keyType === 'transaction') {
-      throw protocolError('INVALID_REQUEST', 'This node does not serve transactions yet.');
+      return { key, error: 0, message: null, ...(await services.transactions.coordinator.find(key)) };
     }
     if (key === '') throw protocolError('INVALID_GROUP_ID', 'A group id must not be empty.');
     return { key, error: 0, message: null, ...(await services.groups.find(key)) };

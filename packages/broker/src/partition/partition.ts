@@ -251,9 +251,18 @@ export class Partition {
    * which they lie, may be kept for readers.
    */
   append(batches: Uint8Array, memory?: AppendMemory): AppendResult {
+    return this.#append(batches, 'client', memory);
+  }
+
+  /** Appends the end of a transaction, unless it is there: then `lastOffset` says where. */
+  appendMarker(marker: Uint8Array): AppendResult {
+    return this.#append(marker, 'coordinator', undefined);
+  }
+
+  #append(batches: Uint8Array, origin: 'client' | 'coordinator', memory: AppendMemory | undefined): AppendResult {
     const leadership = this.#leadership;
-    assert(leadership !== undefined, `a client's records are appended to ${this.label} while it leads`);
-    const result = this.log.append(batches, { origin: 'client', leaderEpoch: leadership.leaderEpoch, memory });
+    assert(leadership !== undefined, `records are appended to ${this.label} while it leads`);
+    const result = this.log.append(batches, { origin, leaderEpoch: leadership.leaderEpoch, memory });
     if (result.duplicate) return result;
     this.#waiters.appended(this.log.endOffset, batches.length);
     if (this.#waiters.hasFollowers) this.#host.wakes.request(this);

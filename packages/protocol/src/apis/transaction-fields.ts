@@ -31,9 +31,20 @@ export function topicPartitions(description: string) {
 }
 
 /** The states of a transaction, as KIP-664 names them. */
+export const transactionStates = [
+  'empty',
+  'ongoing',
+  'prepare-commit',
+  'prepare-abort',
+  'complete-commit',
+  'complete-abort',
+] as const;
+
+export type TransactionStateName = (typeof transactionStates)[number];
+
 export function transactionState() {
   return z
-    .enum(['empty', 'ongoing', 'prepare-commit', 'prepare-abort', 'complete-commit', 'complete-abort'])
+    .enum(transactionStates)
     .describe(
       'empty: none since the producer began; ongoing: open; prepare-*: decided, and being told to the partitions; ' +
         'complete-*: decided, and all partitions know.',

@@ -16,6 +16,7 @@ import { defaultBrokerSettings, type BrokerSettings } from '@millrace/broker';
 import type { ControllerSettingValues, VoterAddress } from '@millrace/controller';
 import { isTopicSetting, type NodeDefaults, type NodeRole } from '@millrace/controller/image';
 import { groupSettingsOf } from './group-settings.js';
+import { transactionSettingsOf } from './transaction-settings.js';
 import { nodeSettingTable } from './node-settings.js';
 import { settingsFromEnvironment } from './settings-from-environment.js';
 import { settingsFromFile } from './settings-file.js';
@@ -135,7 +136,12 @@ function nodeConfigOf(
     hostLabel: values['host.label'] === '' ? null : values['host.label'],
     logLevel: values['log.level'],
     logFormat: values['log.format'],
-    broker: { ...brokerSettingsOf(values), autoCreateTopics, groups: groupSettingsOf(values, voters.length) },
+    broker: {
+      ...brokerSettingsOf(values),
+      autoCreateTopics,
+      groups: groupSettingsOf(values, voters.length),
+      transactions: transactionSettingsOf(values, voters.length),
+    },
     controller: { ...values, 'auto.create.topics.enable': autoCreateTopics },
     nodeDefaults: Object.fromEntries(Object.entries(texts).filter(([key]) => isTopicSetting(key))),
     lowSpaceBytes: values['log.low.space.bytes'],

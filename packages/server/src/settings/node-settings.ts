@@ -9,6 +9,7 @@ import { defineSettings } from '@millrace/base';
 import { controllerSettings } from '@millrace/controller';
 import { topicSettings } from '@millrace/controller/image';
 import { groupSettings } from './group-settings.js';
+import { transactionSettings } from './transaction-settings.js';
 
 const minuteMs = 60_000;
 const mebibyte = 1024 * 1024;
@@ -372,6 +373,7 @@ const ownSettings = defineSettings({
 export const nodeSettingTable = {
   ...ownSettings,
   ...groupSettings,
+  ...transactionSettings,
   ...controllerSettings,
   ...topicSettings,
 } as const;

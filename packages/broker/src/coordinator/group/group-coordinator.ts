@@ -33,8 +33,8 @@ import type { GroupSettings } from './group-settings.js';
 import { type GroupsState, producerOf } from './group-state.js';
 import { GroupTimers } from './group-timers.js';
 import { HeldHeartbeats } from './held-heartbeats.js';
-import { isConcerned } from './subscriptions.js';
 import type { TransactionEnd } from './transaction-end.js';
+import { isConcerned } from './subscriptions.js';
 import { TransactionalGroups } from './transactional-groups.js';
 import type { Metrics } from '@millrace/base';
 

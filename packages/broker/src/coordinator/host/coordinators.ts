@@ -5,6 +5,7 @@
 import type { Clock, Logger, MillraceError, RandomStream } from '@millrace/base';
 import { protocolError } from '@millrace/protocol';
 import type { ControllerGateway } from '../../controller-gateway.js';
+import type { Leadership } from '../../partition/leadership.js';
 import type { Partition } from '../../partition/partition.js';
 import type { Partitions } from '../../partitions.js';
 import { type CoordinatorMachine, type CoordinatorObserver, CoordinatorPartition } from './coordinator-partition.js';
@@ -24,7 +25,7 @@ export interface CoordinatorsOptions<State, Command, Entry, Reply> {
   /** Others may lead what this node thinks it leads. */
   readonly mayBeReplaced: () => boolean;
   /** Made once for each leadership of a partition. */
-  readonly observe: (index: number) => CoordinatorObserver<State, Entry>;
+  readonly observe: (index: number, leadership: Leadership) => CoordinatorObserver<State, Entry>;
 }
 
 /** Where clients find the coordinator of a key. */
@@ -61,7 +62,7 @@ export class Coordinators<State, Command, Entry, Reply> {
     const { coordinator, clock, logger, random, maxPending, mayBeReplaced, observe, topic } = this.#options;
     const led = new CoordinatorPartition({
       coordinator,
-      observer: observe(index),
+      observer: observe(index, leadership),
       partition,
       leadership,
       clock,
