@@ -420,8 +420,8 @@ describe('perf', () => {
     expect(JSON.parse(readFileSync(report, 'utf8'))).toMatchObject({
       kind: 'produce',
       machine: { node: process.version },
-      settings: { records: 1000 },
-      result: { records: 1000 },
+      topic: { name: 'loaded', durability: 'fsync' },
+      loads: [{ settings: { records: 1000 }, result: { records: 1000 } }],
     });
     expect(await json(['perf', 'consume', '--topic', 'loaded', '--records', '1000'])).toMatchObject({
       records: 1000,

@@ -16,14 +16,17 @@ import { addTopicCommands } from './commands/topic.js';
 
 /** What a command gets from the process around it. */
 export interface CommandContext {
+  /** Of this program. */
+  readonly version: string;
   /** Aborted when the user asks the program to stop. */
   readonly signal: AbortSignal;
 }
 
-export function createProgram(context: CommandContext): Command {
+export function createProgram(process: Omit<CommandContext, 'version'>): Command {
+  const context: CommandContext = { ...process, version: version() };
   const program = new Command('millrace')
     .description('A durable log and queues for TypeScript teams')
-    .version(version())
+    .version(context.version)
     .enablePositionalOptions()
     .showHelpAfterError('(run with --help to see what is possible)');
   addServerCommand(program, context);

@@ -1,5 +1,5 @@
 /** Latencies in a high dynamic range histogram: microseconds inside, milliseconds outside. */
-import { build, type Histogram } from 'hdr-histogram-js';
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
 
 const highestMs = 3_600_000;
 
@@ -29,6 +29,15 @@ export class Latencies {
 
   reset(): void {
     this.#histogram.reset();
+  }
+
+  /** To be added to those of another process. */
+  encode(): string {
+    return encodeIntoCompressedBase64(this.#histogram);
+  }
+
+  addEncoded(text: string): void {
+    this.#histogram.add(decodeFromCompressedBase64(text));
   }
 
   summary(): LatencySummary {

@@ -1,7 +1,7 @@
 /** What a load is made of: values prepared before the clock starts, used in turn. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { MillraceError } from '@millrace/base';
+import { errorMessage, MillraceError } from '@millrace/base';
 
 /** Enough different values that compression sees a stream, few enough to stay in the cache. */
 const distinctValues = 1024;
@@ -30,9 +30,15 @@ function jsonValue(index: number, bytes: number): Buffer {
 }
 
 function fileValues(file: string): readonly Buffer[] {
-  const lines = readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '');
-  if (lines.length === 0) throw new MillraceError('INVALID_REQUEST', `--payload ${file} has no lines`);
+  let text;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const why = errorMessage(error);
+    throw new MillraceError('INVALID_REQUEST', `The payload file ${file} cannot be read: ${why}`, { cause: error });
+  }
+  const lines = text.split('\n').filter((line) => line !== '');
+  if (lines.length === 0)
+    throw new MillraceError('INVALID_REQUEST', `The payload file ${file} has no lines: each is a value`);
   return lines.map((line) => Buffer.from(line));
 }

@@ -1,103 +1,103 @@
 /**
  * `millrace perf produce`: how fast records are acknowledged, and how long each took.
  *
- * Closed loop (`--rate 0`): records are handed over as fast as the producer takes them; latency counts from the hand-over.
+ * Closed loop (`rate` 0): records are handed over as fast as the producer takes them; latency counts from the hand-over.
  * Open loop: records are due on a fixed schedule; latency counts from the due time, so that a stall cannot hide the wait
  * of the records behind it.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { assert, type MillraceError } from '@millrace/base';
-import { type DeliveryCallback, Producer, type ProducerOptions } from '@millrace/producer';
+import { type DeliveryCallback, Producer, type ProducerOptions, type ProducerRecord } from '@millrace/producer';
+import { keySequence } from './key-sequence.js';
 import { Latencies } from './latencies.js';
-import { LoadClock } from './load-clock.js';
-import type { LoadOptions } from './load-options.js';
+import type { Load, LoadTarget, RunSignals } from './load.js';
+import { LoadClock, type LoadSpan } from './load-clock.js';
+import type { LatencySpec, ProduceSpec } from './load-spec.js';
 import { Pacer } from './pacer.js';
 import { makePayload } from './payload.js';
-import { liveLines, type LoadMeasure } from './report.js';
+import { stamped } from './stamp.js';
 
 /** In a closed loop the latency of every n-th record is measured: a clock reading per record would cost throughput. */
 const closedLoopSampling = 64;
 /** How many records are handed over before the event loop gets a turn to send them. */
 const recordsPerTurn = 512;
 
-export async function produceLoad(topic: string, options: LoadOptions, signal: AbortSignal): Promise<LoadMeasure> {
-  const load = new ProduceLoad(topic, options);
-  try {
-    if (options.warmupRecords > 0) await load.run(options.warmupRecords, signal);
-    load.reset();
-    const stopLive = liveLines(load, options.json);
-    const clock = new LoadClock();
-    try {
-      await load.run(options.records, signal);
-    } finally {
-      stopLive();
-    }
-    const span = clock.span();
-    return { records: load.records, bytes: load.bytes, span, latencyMs: load.latencies.summary() };
-  } finally {
-    await load.close();
-  }
-}
-
-class ProduceLoad {
+export class ProduceLoad implements Load {
+  readonly #spec: ProduceSpec;
   readonly #topic: string;
-  readonly #rate: number;
   readonly #values: readonly Buffer[];
-  readonly #producers: readonly Producer[];
+  readonly #keys: readonly Buffer[] | undefined;
+  readonly #producer: Producer;
   readonly latencies = new Latencies();
-  /** Acknowledged records and the bytes of their values. */
   records = 0;
   bytes = 0;
+  #isWarmingUp = true;
   #firstError: MillraceError | undefined;
 
-  constructor(topic: string, options: LoadOptions) {
+  constructor(spec: ProduceSpec, { bootstrap, topic }: LoadTarget) {
+    this.#spec = spec;
     this.#topic = topic;
-    this.#rate = options.rate;
-    this.#values = makePayload(options.payload, options.recordBytes);
-    this.#producers = Array.from({ length: options.producers }, () => new Producer(producerOptions(options)));
+    this.#values = makePayload(spec.payload, spec.recordBytes);
+    this.#keys = spec.keys === 0 ? undefined : keySequence(spec.keys, spec.skew);
+    this.#producer = new Producer(producerOptions(spec, bootstrap));
   }
 
-  reset(): void {
+  async prepare(abort: AbortSignal): Promise<void> {
+    if (this.#spec.warmupRecords > 0) await this.#send(this.#spec.warmupRecords, Infinity, abort);
     this.latencies.reset();
     this.records = 0;
     this.bytes = 0;
+    this.#isWarmingUp = false;
   }
 
-  async run(records: number, signal: AbortSignal): Promise<void> {
-    const pacer = this.#rate === 0 ? undefined : new Pacer(this.#rate);
-    for (let index = 0; index < records && this.#firstError === undefined;) {
-      signal.throwIfAborted();
+  async run({ abort }: RunSignals): Promise<LoadSpan> {
+    const { records = Infinity, seconds = Infinity } = this.#spec;
+    const clock = new LoadClock();
+    await this.#send(records, seconds * 1000, abort);
+    return clock.span();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#producer.close();
+  }
+
+  async #send(records: number, forMs: number, abort: AbortSignal): Promise<void> {
+    const pacer = this.#spec.rate === 0 ? undefined : new Pacer(this.#spec.rate);
+    const endMs = performance.now() + forMs;
+    for (let index = 0; index < records && this.#firstError === undefined && performance.now() < endMs;) {
+      abort.throwIfAborted();
       const due = pacer === undefined ? index + recordsPerTurn : await pacer.nextDue(index);
       const end = Math.min(records, due);
       while (index < end && this.#enqueue(index, pacer?.dueMs(index))) index += 1;
-      if (index < end) await this.#producer(index).ready({ signal });
+      if (index < end) await this.#producer.ready({ signal: abort });
       else if (pacer === undefined) await nextTurn();
     }
-    await Promise.all(this.#producers.map((producer) => producer.flush({ signal })));
+    await this.#producer.flush({ signal: abort });
     if (this.#firstError !== undefined) throw this.#firstError;
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.#producers.map((producer) => producer.close()));
-  }
-
-  #producer(index: number): Producer {
-    const producer = this.#producers[index % this.#producers.length];
-    assert(producer !== undefined, 'a load has at least one producer');
-    return producer;
-  }
-
   #enqueue(index: number, dueMs: number | undefined): boolean {
-    const value = this.#values[index % this.#values.length];
-    assert(value !== undefined, 'a load has at least one value');
     const measured = dueMs !== undefined || index % closedLoopSampling === 0;
-    const record = { topic: this.#topic, value };
-    if (!measured) return this.#producer(index).enqueue(record, this.#delivered);
+    if (!measured) return this.#producer.enqueue(this.#record(index, undefined), this.#delivered);
     const sinceMs = dueMs ?? performance.now();
-    return this.#producer(index).enqueue(record, (error, partition, offset) => {
+    return this.#producer.enqueue(this.#record(index, sinceMs), (error, partition, offset) => {
       this.latencies.recordMs(performance.now() - sinceMs);
       this.#delivered(error, partition, offset);
     });
+  }
+
+  #record(index: number, sinceMs: number | undefined): ProducerRecord {
+    const prepared = this.#values[index % this.#values.length];
+    assert(prepared !== undefined, 'a load has at least one value');
+    const value = this.#spec.stamp ? stamped(prepared, this.#stamp(sinceMs)) : prepared;
+    if (this.#keys === undefined) return { topic: this.#topic, value };
+    const key = this.#keys[index % this.#keys.length];
+    assert(key !== undefined, 'the sequence of keys is not empty');
+    return { topic: this.#topic, key, value };
+  }
+
+  #stamp(sinceMs: number | undefined): number {
+    return this.#isWarmingUp ? 0 : performance.timeOrigin + (sinceMs ?? performance.now());
   }
 
   readonly #delivered: DeliveryCallback = (error) => {
@@ -110,12 +110,12 @@ class ProduceLoad {
   };
 }
 
-function producerOptions(options: LoadOptions): ProducerOptions {
+export function producerOptions(spec: ProduceSpec | LatencySpec, bootstrap: string): ProducerOptions {
   return {
-    bootstrap: options.bootstrap,
-    acks: options.acks === 'all' ? 'all' : options.acks === '1' ? 1 : 0,
-    compression: options.compression,
-    lingerMs: options.lingerMs,
-    ...(options.batchBytes === undefined ? {} : { batchBytes: options.batchBytes }),
+    bootstrap,
+    acks: spec.acks === 'all' ? 'all' : spec.acks === '1' ? 1 : 0,
+    compression: spec.compression,
+    lingerMs: spec.lingerMs,
+    ...(spec.batchBytes === undefined ? {} : { batchBytes: spec.batchBytes }),
   };
 }

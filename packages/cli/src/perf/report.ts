@@ -1,111 +1,78 @@
-/** The end of a load: figures for people, for programs and for a file that can be compared later. */
+/** The report of a run as a file: what ran, where, with which durability, and its figures. */
 import { writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
-import { formatBytes, formatCount, printJson, printLine, printNote, printTable } from '../output/print.js';
-import type { LatencySummary } from './latencies.js';
-import type { LoadSpan } from './load-clock.js';
+import { z } from 'zod';
+import type { LoadResult } from './load-result.js';
+import { parseSpec } from './load-spec.js';
+import type { LoadSpec } from './load-spec.js';
+import type { Machine } from './machine.js';
+import { parseJson } from './workload.js';
 
-export interface LoadResult {
-  readonly records: number;
-  readonly bytes: number;
-  readonly seconds: number;
-  readonly recordsPerSecond: number;
-  readonly mbPerSecond: number;
-  readonly latencyMs: LatencySummary;
-  /** When the measured part began and ended, in milliseconds since 1970: to put loads of several processes together. */
-  readonly startedAtMs: number;
-  readonly endedAtMs: number;
-  /** Processor seconds of the load's own process in the measured part, user and system together. */
+export interface PerfReport {
+  readonly kind: string;
+  /** In ISO 8601. */
+  readonly at: string;
+  readonly version: string;
+  readonly commit: string | null;
+  readonly machine: Machine;
+  readonly topic: ReportedTopic;
+  readonly loads: readonly { readonly name: string; readonly settings: LoadSpec; readonly result: LoadResult }[];
+  /** Nodes that were watched with --watch-pid. */
+  readonly nodes: readonly WatchedNode[];
+}
+
+export interface ReportedTopic {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** What an acknowledgement means: `fsync` or `replicated`. */
+  readonly durability: string;
+  readonly minInsyncReplicas: string;
+}
+
+export interface WatchedNode {
+  readonly pid: number;
+  /** While the loads ran; their warm-up is before. */
   readonly cpuSeconds: number;
-  readonly maxRssBytes: number;
+  readonly cpuSecondsPerMillionRecords: number | null;
+  readonly peakRssBytes: number;
 }
 
-export interface LoadMeasure {
-  readonly records: number;
-  readonly bytes: number;
-  readonly span: LoadSpan;
-  readonly latencyMs: LatencySummary;
+export function loadName({ name, kind }: LoadSpec, index: number): string {
+  return name ?? (index === 0 ? kind : `${kind}-${index + 1}`);
 }
 
-export function loadResult({ records, bytes, span, latencyMs }: LoadMeasure): LoadResult {
-  const { seconds } = span;
-  return {
-    records,
-    bytes,
-    seconds: round(seconds, 6),
-    recordsPerSecond: round(records / seconds, 1),
-    mbPerSecond: round(bytes / seconds / 1e6, 3),
-    latencyMs,
-    startedAtMs: round(span.startedAtMs, 3),
-    endedAtMs: round(span.endedAtMs, 3),
-    cpuSeconds: round(span.cpuSeconds, 3),
-    maxRssBytes: process.resourceUsage().maxRSS * 1024,
-  };
+export function writeReport(file: string, report: PerfReport): void {
+  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
 }
 
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
-}
+const figure = z.number().nullable();
+const latencies = z.object({ p50: figure, p90: figure, p99: figure, p999: figure, max: figure });
 
-export interface ReportOptions {
-  readonly json: boolean;
-  readonly report?: string;
-}
+/** As much of a report as a comparison needs. */
+const comparable = z.object({
+  at: z.string(),
+  commit: z.string().nullable(),
+  machine: z.object({ cpus: z.number(), model: z.string(), node: z.string() }),
+  topic: z.object({ partitions: z.number(), replicationFactor: z.number(), durability: z.string() }),
+  loads: z.array(
+    z.object({
+      name: z.string(),
+      settings: z.record(z.string(), z.unknown()),
+      result: z.object({
+        records: z.number(),
+        recordsPerSecond: figure,
+        mbPerSecond: figure,
+        cpuSeconds: z.number(),
+        maxRssBytes: z.number(),
+        latencyMs: latencies,
+      }),
+    }),
+  ),
+  nodes: z.array(z.object({ cpuSecondsPerMillionRecords: figure, peakRssBytes: z.number() })),
+});
 
-export function printLoad(kind: string, result: LoadResult, settings: object, options: ReportOptions): void {
-  if (options.report !== undefined) {
-    const machine = {
-      cpus: cpus().length,
-      model: cpus()[0]?.model ?? 'unknown',
-      memoryBytes: totalmem(),
-      node: process.version,
-      platform: process.platform,
-    };
-    writeFileSync(
-      options.report,
-      `${JSON.stringify({ kind, at: new Date().toISOString(), machine, settings, result }, null, 2)}\n`,
-    );
-  }
-  if (options.json) {
-    printJson(result);
-    return;
-  }
-  printTable(
-    ['RECORDS', 'BYTES', 'SECONDS', 'RECORDS/S', 'MB/S', 'P50 MS', 'P90 MS', 'P99 MS', 'P99.9 MS', 'MAX MS'],
-    [
-      [
-        result.records,
-        formatBytes(result.bytes),
-        result.seconds,
-        Math.round(result.recordsPerSecond),
-        result.mbPerSecond,
-        result.latencyMs.p50,
-        result.latencyMs.p90,
-        result.latencyMs.p99,
-        result.latencyMs.p999,
-        result.latencyMs.max,
-      ],
-    ],
-  );
-  if (options.report !== undefined) printLine(`\nReport: ${options.report}`);
-}
+export type ComparableReport = z.output<typeof comparable>;
 
-/** A line each second on standard error while the load runs, unless JSON was asked for. */
-export function liveLines(running: { readonly records: number; readonly bytes: number }, quiet: boolean): () => void {
-  if (quiet) return () => undefined;
-  let last = { records: running.records, bytes: running.bytes };
-  let lastMs = performance.now();
-  const timer = setInterval(() => {
-    const now = { records: running.records, bytes: running.bytes };
-    const nowMs = performance.now();
-    const seconds = (nowMs - lastMs) / 1000;
-    printNote(
-      `${formatCount(now.records)} records, ${formatCount(Math.round((now.records - last.records) / seconds))}/s, ${((now.bytes - last.bytes) / seconds / 1e6).toFixed(1)} MB/s`,
-    );
-    last = now;
-    lastMs = nowMs;
-  }, 1000);
-  return () => {
-    clearInterval(timer);
-  };
+export function readReport(file: string): ComparableReport {
+  return parseSpec(comparable, parseJson(file), `${file} is no report of millrace perf`);
 }

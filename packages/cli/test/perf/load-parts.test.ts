@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { Latencies } from '../src/perf/latencies.js';
-import { Pacer } from '../src/perf/pacer.js';
-import { makePayload } from '../src/perf/payload.js';
+import { Latencies } from '../../src/perf/latencies.js';
+import { Pacer } from '../../src/perf/pacer.js';
+import { makePayload } from '../../src/perf/payload.js';
 
 test('percentiles are those of the recorded values, to three digits', () => {
   const latencies = new Latencies();
