@@ -1,6 +1,7 @@
 import type { Choice } from './choice.js';
 import type { Fault, FaultKind, Victim } from './fault.js';
 import type { PlanConfig } from './plan.js';
+import type { PlanSize } from './plan-size.js';
 
 type Drawn = Fault extends infer Each ? (Each extends Fault ? Omit<Each, 'atMs' | 'victim'> : never) : never;
 
@@ -32,11 +33,11 @@ const endings: readonly FaultKind[] = ['crash', 'kill', 'failpoint', 'pause', 'i
 const rottable = ['.snapshot'] as const;
 
 /** A fifth of the seeds goes without faults; the others have some kinds of them. */
-export function drawFaults(config: PlanConfig, choice: Choice): Fault[] {
+export function drawFaults(config: PlanConfig, choice: Choice, size: PlanSize): Fault[] {
   if (choice.chance(0.2)) return [];
   const chosen = choice.some(kinds, choice.of([0.1, 0.25, 0.5]));
   if (choice.chance(0.5)) chosen.push(...choice.some(endings, 0.5));
-  const count = choice.magnitude(1, 16);
+  const count = choice.magnitude(size.faults.from, size.faults.to);
   const faults: Fault[] = [];
   for (let index = 0; index < count; index += 1) {
     const drawn = drawFault(choice.of(chosen), choice);

@@ -1,15 +1,16 @@
 import type { Choice } from './choice.js';
 import type { Operation } from './operation.js';
 import type { PlanConfig, TopicPlan } from './plan.js';
+import type { PlanSize } from './plan-size.js';
 
 type Drawn = Operation extends infer Each ? (Each extends Operation ? Omit<Each, 'id' | 'atMs'> : never) : never;
 
 /** Most are sends; each other kind is there in some runs only. */
-export function drawOperations(config: PlanConfig, choice: Choice): Operation[] {
+export function drawOperations(config: PlanConfig, choice: Choice, size: PlanSize): Operation[] {
   const extras = (['restart-producer', 'restart-consumer', 'list-latest', 'grow-topic'] as const).filter(() =>
     choice.chance(0.5),
   );
-  const count = choice.magnitude(6, 40);
+  const count = choice.magnitude(size.operations.from, size.operations.to);
   const operations: Operation[] = [];
   for (let index = 0; index < count; index += 1) {
     const atMs = choice.between(0, config.safetyMs);

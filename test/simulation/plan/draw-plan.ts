@@ -6,6 +6,7 @@ import { seededRandom } from '@millrace/testkit';
 import { Choice } from './choice.js';
 import { drawFaults } from './draw-faults.js';
 import { drawOperations } from './draw-operations.js';
+import { long, short, type PlanSize } from './plan-size.js';
 import type { ConsumerPlan, DelayRange, Ending, Plan, PlanConfig, ProducerPlan, TopicPlan } from './plan.js';
 
 export interface DrawOptions {
@@ -15,19 +16,20 @@ export interface DrawOptions {
 export function drawPlan(seed: number, options: DrawOptions): Plan {
   const random = seededRandom(`plan ${seed}`);
   const choice = (name: string): Choice => new Choice(random.stream(name));
-  const config = drawConfig(choice, options);
+  const size = choice('size').chance(0.75) ? short : long;
+  const config = drawConfig(choice, size, options);
   return {
     seed,
     config,
-    operations: drawOperations(config, choice('operations')),
-    faults: drawFaults(config, choice('faults')),
+    operations: drawOperations(config, choice('operations'), size),
+    faults: drawFaults(config, choice('faults'), size),
   };
 }
 
 /** Most seeds are of the usual size; one node finds bugs of the log fastest, five make odd majorities. */
 const clusterSizes = [1, 1, 1, 3, 3, 3, 3, 3, 3, 5] as const;
 
-function drawConfig(choice: (name: string) => Choice, { nodesMax }: DrawOptions): PlanConfig {
+function drawConfig(choice: (name: string) => Choice, size: PlanSize, { nodesMax }: DrawOptions): PlanConfig {
   const cluster = choice('cluster');
   const nodes = cluster.of(clusterSizes.filter((count) => count <= nodesMax));
   const link = cluster.of<DelayRange>([
@@ -37,7 +39,7 @@ function drawConfig(choice: (name: string) => Choice, { nodesMax }: DrawOptions)
   ]);
   return {
     nodes,
-    safetyMs: cluster.magnitude(300, 4000),
+    safetyMs: cluster.magnitude(size.safetyMs.from, size.safetyMs.to),
     link,
     disk: cluster.of<DelayRange>([
       { minMs: 0.02, maxMs: 0.1 },
@@ -86,16 +88,16 @@ function drawNodeSettings(choice: Choice): Record<string, string> {
 /** Times near each other, and short enough for nodes to be missed and leaders to change many times in a run. */
 function drawClusterSettings(choice: Choice, link: DelayRange): Record<string, string> {
   const electionMs = choice.of(link.maxMs < 20 ? [150, 300, 1000] : [500, 1000]);
-  const sessionMs = choice.of([400, 1000, 1000, 9000]);
+  const sessionMs = choice.of([400, 600, 1000, 1000, 4000]);
   const settings: Record<string, number> = {
     'controller.quorum.election.timeout.ms': electionMs,
-    'controller.quorum.heartbeat.interval.ms': Math.floor(electionMs / 5),
+    'controller.quorum.heartbeat.interval.ms': Math.floor(electionMs / choice.of([3, 3, 5])),
     'broker.session.timeout.ms': sessionMs,
     'broker.heartbeat.interval.ms': Math.min(Math.floor(sessionMs / 5), 500),
     'replica.lag.time.max.ms': choice.of([300, 1000, 1000, 30_000]),
     'controlled.shutdown.timeout.ms': choice.of([0, 300, 10_000]),
   };
-  if (choice.chance(0.5)) settings['replica.fetch.wait.max.ms'] = choice.of([20, 100]);
+  if (choice.chance(0.5)) settings['replica.fetch.wait.max.ms'] = choice.of([30, 100, 200]);
   if (choice.chance(0.3)) settings['replica.fetch.max.bytes'] = choice.of([1024, 4096]);
   if (choice.chance(0.3)) settings['replica.fetch.response.max.bytes'] = choice.of([1024, 4096]);
   if (choice.chance(0.3)) settings['leader.imbalance.check.interval.seconds'] = choice.of([1, 3]);
@@ -146,7 +148,7 @@ function drawConsumer(choice: Choice, link: DelayRange): ConsumerPlan {
   // One that asks again at once is thousands of equal events where the network is fast.
   const isPolling = link.minMs >= 1 && choice.chance(0.3);
   return {
-    maxWaitMs: isPolling ? 0 : choice.of([20, 100, 500]),
+    maxWaitMs: isPolling ? 0 : choice.of([30, 100, 500]),
     minBytes: isPolling ? 0 : choice.of([1, 1, 1000]),
     fetchMaxBytes: choice.of([1, 1024, 1_048_576]),
     partitionFetchMaxBytes: choice.of([1, 1024, 1_048_576]),

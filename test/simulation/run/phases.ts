@@ -42,10 +42,8 @@ export interface PhasesOptions {
 const warmUpMs = 200;
 /** How long healing may take, in virtual time. */
 const convergeMs = 60_000;
-/** What clients sent just before their end has arrived by then. */
-const quietMs = 1000;
-/** The same when links were slow: a full window of the slowest takes so long. */
-const slowQuietMs = 10_000;
+/** What has arrived is written and synced by then. */
+const quietMs = 200;
 /** How often conditions are looked at: after every event would cost more than the events. */
 const lookMs = 20;
 const pollMs = 200;
@@ -65,6 +63,8 @@ export class Phases {
   readonly #probe: ProducingClient;
   readonly #watch: ReplicaWatch;
   readonly #faults: FaultDriver;
+  /** What clients run on. */
+  readonly #machines: ReadonlySet<string>;
   #admin: AdministeringClient | undefined;
   #isAuditing = false;
 
@@ -92,6 +92,7 @@ export class Phases {
     this.#consumers = plan.config.consumers.map((each, index) => new ConsumingClient(this.#workload, index, each));
     this.#probe = new ProducingClient(this.#workload, plan.config.producers.length, probePlan);
     const clients = [...this.#producers, ...this.#consumers].map(({ node }) => node);
+    this.#machines = new Set([...clients, this.#probe.node, 'admin']);
     this.#faults = new FaultDriver({
       simulation,
       plan,
@@ -133,7 +134,7 @@ export class Phases {
 
     this.#phase('drain');
     await this.#closeClients();
-    await this.#options.simulation.runFor(this.#quietMs());
+    await this.#untilQuiet();
     const admin = new AdministeringClient(this.#workload);
     await this.#complete(drainAll(this.#workload, admin, 'before the end'), drainMs);
     await this.#complete(admin.close(), convergeMs);
@@ -301,8 +302,11 @@ export class Phases {
     return this.#cluster.problems().length === 0;
   }
 
-  #quietMs(): number {
-    return this.#options.plan.faults.some(({ kind }) => kind === 'slow-link') ? slowQuietMs : quietMs;
+  /** What clients sent just before their end has come to the logs that it comes to. */
+  async #untilQuiet(): Promise<void> {
+    const { simulation, plan } = this.#options;
+    await this.#until('nothing of the clients is on its way', () => simulation.network.isSilent(this.#machines));
+    await simulation.runFor(Math.max(quietMs, 20 * plan.config.disk.maxMs));
   }
 
   async #closeClients(): Promise<void> {

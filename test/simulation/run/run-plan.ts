@@ -42,6 +42,8 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     link: { delayMinMs: link.minMs, delayMaxMs: link.maxMs },
     recordDisks: false,
     keepTraceLines: options.keepTrace ?? false,
+    // Nodes tell the time-line what they log.
+    isObserved: false,
     eventsMax: 3_000_000,
   });
   const marks = new Marks();

@@ -85,6 +85,12 @@ export class SimulatedNetwork {
     else this.#refusing.delete(node);
   }
 
+  /** Whether nothing that these nodes sent can still arrive anywhere: their connections are gone, at both ends. */
+  isSilent(nodes: ReadonlySet<string>): boolean {
+    for (const socket of this.#sockets) if (nodes.has(socket.node)) return false;
+    return true;
+  }
+
   /** The acceptor a connection to this port gets, or why it gets none. */
   acceptorFor(node: string, port: number, from: string): Acceptor | 'refused' | 'silent' {
     if (this.#dark.has(node)) return 'silent';

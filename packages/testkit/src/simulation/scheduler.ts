@@ -30,7 +30,7 @@ const realClock = new NodeClock();
  * Every so many steps the event loop takes a real turn. Only there does Node tell of rejections that nobody handled,
  * and take messages of a parent process; a turn costs as much as a small event.
  */
-const stepsPerTurn = 8;
+const stepsPerTurn = 64;
 
 /** What is still to be done at the end of a step, for a process. */
 interface Ending {

@@ -10,7 +10,16 @@
  *
  * Whatever the nodes do must enter through their environment: real timers, threads and sockets are unknown here.
  */
-import { assert, MillraceError, type Environment, type Random } from '@millrace/base';
+import {
+  assert,
+  MillraceError,
+  noMetrics,
+  silentLogger,
+  type Environment,
+  type Logger,
+  type Metrics,
+  type Random,
+} from '@millrace/base';
 import type { CrashPolicy, Fate } from '../disk/crash-policy.js';
 import { SimulatedDisk } from '../disk/simulated-disk.js';
 import type { DiskHost } from '../disk/simulated-file-system.js';
@@ -34,6 +43,8 @@ export interface SimulationOptions {
   readonly recordDisks?: boolean;
   /** Whether the trace keeps a line for each entry, to find where two runs part. */
   readonly keepTraceLines?: boolean;
+  /** Whether what nodes log and measure is kept, to be looked at afterwards; true when absent. */
+  readonly isObserved?: boolean;
   /** Limit for one `run`; an endless loop ends here. */
   readonly eventsMax?: number;
 }
@@ -49,8 +60,8 @@ interface SimulatedNode {
   disk: SimulatedDisk;
   diskLatency: DiskLatency;
   readonly wall: WallClock;
-  readonly logger: RecordingLogger;
-  metrics: RecordingMetrics;
+  readonly recordingLogger: RecordingLogger;
+  recordingMetrics: RecordingMetrics;
   incarnation: Incarnation;
   environment: Environment;
 }
@@ -118,12 +129,12 @@ export class Simulation {
   }
 
   logger(name: string): RecordingLogger {
-    return this.#node(name).logger;
+    return this.#node(name).recordingLogger;
   }
 
   /** The metrics of the present life. */
   metrics(name: string): RecordingMetrics {
-    return this.#node(name).metrics;
+    return this.#node(name).recordingMetrics;
   }
 
   setDiskLatency(name: string, latency: DiskLatency): void {
@@ -225,8 +236,8 @@ export class Simulation {
       disk: new SimulatedDisk(this.random.stream(`disk of ${name}`), { record: this.#options.recordDisks ?? false }),
       diskLatency: defaultDiskLatency,
       wall: { offsetMs: 0, rate: 1 },
-      logger: recordingLogger(),
-      metrics: recordingMetrics(),
+      recordingLogger: recordingLogger(),
+      recordingMetrics: recordingMetrics(),
       incarnation,
     };
     const complete = Object.assign(node, { environment: this.#environmentOf(node) });
@@ -236,7 +247,7 @@ export class Simulation {
 
   #begin(node: SimulatedNode, number: number): void {
     node.incarnation = new Incarnation(node.name, number);
-    node.metrics = recordingMetrics();
+    node.recordingMetrics = recordingMetrics();
     node.environment = this.#environmentOf(node);
   }
 
@@ -261,9 +272,13 @@ export class Simulation {
       random: { stream: (stream) => this.random.stream(`${life}: ${stream}`) },
       files: node.disk.files(this.#diskHost(node)),
       network: new NodeView(this.network, incarnation),
-      logger: node.logger,
-      metrics: node.metrics,
+      ...this.#observers(node),
     };
+  }
+
+  #observers(node: Omit<SimulatedNode, 'environment'>): { logger: Logger; metrics: Metrics } {
+    if (this.#options.isObserved === false) return { logger: silentLogger, metrics: noMetrics };
+    return { logger: node.recordingLogger, metrics: node.recordingMetrics };
   }
 
   #diskHost(node: Omit<SimulatedNode, 'environment'>): DiskHost {
