@@ -58,6 +58,16 @@ import {
   resetOffsets,
 } from './group-admin.js';
 import type { GroupDescription, GroupSummary, OffsetReset, ResetPosition } from './group-description.js';
+import {
+  abortTransaction,
+  describeProducers,
+  describeTransaction,
+  listTransactions,
+  type PartitionProducer,
+  type TransactionDescription,
+  type TransactionFilter,
+  type TransactionSummary,
+} from './transaction-admin.js';
 import type {
   ClusterDescription,
   CreatedTopic,
@@ -390,6 +400,29 @@ export class Admin {
     const partitions = reset.topics === undefined ? undefined : await this.#partitionsOf(reset.topics, options);
     const request = { group, partitions, to: reset.to, dryRun: reset.dryRun ?? false };
     return resetOffsets(this.#client, request, this.#offsetsAt(options), limit);
+  }
+
+  /** Transactional ids of all nodes, in their order. */
+  listTransactions(filter: TransactionFilter = {}, options: CallOptions = {}): Promise<TransactionSummary[]> {
+    return listTransactions(this.#client, filter, this.#limit(options));
+  }
+
+  describeTransaction(transactionalId: string, options: CallOptions = {}): Promise<TransactionDescription> {
+    return describeTransaction(this.#client, transactionalId, this.#limit(options));
+  }
+
+  /** Aborts an open transaction whose producer does not end it. The producer is fenced: it has to begin anew. */
+  abortTransaction(transactionalId: string, options: CallOptions = {}): Promise<void> {
+    return abortTransaction(this.#client, transactionalId, this.#limit(options));
+  }
+
+  /** Who writes to these partitions (of a topic: all of them), and since which offset a transaction is open there. */
+  async describeProducers(
+    topics: readonly { readonly topic: string; readonly partition?: number | undefined }[],
+    options: CallOptions = {},
+  ): Promise<PartitionProducer[]> {
+    const partitions = await this.#partitionsOf(topics, options);
+    return describeProducers(this.#client, partitions, this.#limit(options));
   }
 
   close(): Promise<void> {

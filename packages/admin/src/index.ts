@@ -28,6 +28,12 @@ export type {
   TopicPartition,
 } from './replica-moves.js';
 export type {
+  PartitionProducer,
+  TransactionDescription,
+  TransactionFilter,
+  TransactionSummary,
+} from './transaction-admin.js';
+export type {
   ClusterDescription,
   ConfigValue,
   Configs,

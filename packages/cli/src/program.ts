@@ -13,6 +13,7 @@ import { addProduceCommand } from './commands/produce.js';
 import { addReassignCommand } from './commands/reassign.js';
 import { addServerCommand } from './commands/server.js';
 import { addTopicCommands } from './commands/topic.js';
+import { addTransactionCommands } from './commands/transaction.js';
 
 /** What a command gets from the process around it. */
 export interface CommandContext {
@@ -35,6 +36,7 @@ export function createProgram(process: Omit<CommandContext, 'version'>): Command
   addConsumeCommand(program, context);
   addClusterCommands(program, context);
   addGroupCommands(program, context);
+  addTransactionCommands(program, context);
   addLeaderCommands(program, context);
   addReassignCommand(program, context);
   addLogCommands(program, context);
