@@ -39,9 +39,10 @@ interface Options {
   readonly verbose: boolean;
   readonly trace: boolean;
   readonly shrinkSeconds: number;
+  readonly brokenMax: number;
+  readonly report?: string;
 }
 
-const reportsMax = 3;
 const progressMs = 10_000;
 
 /** Resolves to the exit code: 0 when every promise was kept. */
@@ -77,6 +78,8 @@ function parse(args: readonly string[]): Options {
     .option('--mutant <id>', 'with a planted bug')
     .option('--mutants', 'look for every planted bug', false)
     .option('--budget <n>', 'seeds in which a planted bug must be found (its own budget when absent)', Number, 0)
+    .option('--broken-max <n>', 'with many seeds: end after so many that are broken', Number, 20)
+    .option('--report <file>', 'with many seeds: write what they came to into this file, as JSON')
     .option('--shrink-seconds <n>', 'real time for making a broken plan smaller', Number, 60)
     .parse(args, { from: 'user' })
     .opts<Options>();
@@ -124,7 +127,7 @@ async function runMany(options: Options, shell: Shell): Promise<number> {
     nodesMax,
     mutant,
     scenario,
-    next: () => (next > last || performance.now() > untilMs || broken.length >= reportsMax ? undefined : next++),
+    next: () => (next > last || performance.now() > untilMs || broken.length >= options.brokenMax ? undefined : next++),
     onReport: (report) => {
       totals.add(report);
       const nowMs = performance.now();
@@ -142,7 +145,13 @@ async function runMany(options: Options, shell: Shell): Promise<number> {
     },
   });
   print('');
-  print(totals.text(performance.now() - startedMs));
+  const realMs = performance.now() - startedMs;
+  print(totals.text(realMs));
+  if (options.report !== undefined) {
+    const what = { command: `npm run sim -- ${process.argv.slice(2).join(' ')}`, source: commitOf(shell.root), jobs };
+    writeFileSync(options.report, `${JSON.stringify({ ...what, ...totals.json(realMs) }, undefined, 2)}\n`);
+    print(`written to ${options.report}`);
+  }
   const [worst] = broken;
   if (worst === undefined) return 0;
   if (scenario !== undefined) return 1;

@@ -16,8 +16,8 @@ export interface HuntOptions {
 }
 
 interface Kill {
+  /** They are tried from 1 on: so many were needed. */
   readonly seed: number;
-  readonly seeds: number;
   readonly invariants: string;
 }
 
@@ -27,25 +27,29 @@ export async function huntMutants(options: HuntOptions): Promise<number> {
   const hunted = options.mutant === undefined ? mutants : [mutantOf(options.mutant)];
   let missed = 0;
   const needed: number[] = [];
+  print('        bug    seeds  budget  seconds  by               what was planted; what it broke');
   for (const mutant of hunted) {
     const budget = options.budget > 0 ? options.budget : mutant.budgetSeeds;
     const startedMs = performance.now();
     const kill = await hunt(mutant, budget, options);
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-    if (kill === undefined) {
-      missed += 1;
-      print(`MISSED  ${mutant.id}  ${mutant.trap}: not in ${budget} seeds (${seconds} s)`);
-    } else {
-      needed.push(kill.seeds);
-      print(
-        `found   ${mutant.id}  ${mutant.trap}: ${kill.invariants} by seed ${kill.seed}${mutant.scenario === undefined ? '' : ` of ${mutant.scenario}`}, the ${kill.seeds}th (${seconds} s)`,
-      );
-    }
+    if (kill === undefined) missed += 1;
+    else needed.push(kill.seed);
+    const columns = [
+      (kill === undefined ? 'MISSED' : 'killed').padEnd(7),
+      mutant.id.padEnd(5),
+      String(kill?.seed ?? '-').padStart(6),
+      String(budget).padStart(7),
+      seconds.padStart(8),
+      ` ${mutant.scenario ?? 'drawn plans'}`.padEnd(17),
+      kill === undefined ? mutant.trap : `${mutant.trap}; ${kill.invariants}`,
+    ];
+    print(columns.join(' '));
   }
   for (const { id, why } of options.mutant === undefined ? notPlanted : []) print(`not planted  ${id}: ${why}`);
   const median = needed.sort((a, b) => a - b)[Math.floor(needed.length / 2)];
-  if (median !== undefined) print(`seeds until found: ${median} in the median, ${needed.at(-1)} at most`);
-  print(`${hunted.length - missed} of ${hunted.length} planted bugs were found`);
+  if (median !== undefined) print(`seeds until killed: ${median} in the median, ${needed.at(-1)} at most`);
+  print(`${hunted.length - missed} of ${hunted.length} planted bugs were killed within their budgets`);
   return missed === 0 ? 0 : 1;
 }
 
@@ -67,10 +71,10 @@ async function hunt(mutant: Mutant, budget: number, options: HuntOptions): Promi
       onReport: ({ seed, violations }) => {
         if (violations.length === 0) return;
         const invariants = [...new Set(violations.map(({ invariant }) => invariant))].join(', ');
-        suspects.push({ seed, seeds: next - 1, invariants });
+        suspects.push({ seed, invariants });
       },
     });
-    for (const suspect of suspects) {
+    for (const suspect of suspects.sort((a, b) => a.seed - b.seed)) {
       const { violations } = await runSeed(suspect.seed, { nodesMax, mutant: undefined, scenario: mutant.scenario });
       if (violations.length === 0) return suspect;
       print(`seed ${suspect.seed} is broken without ${mutant.id} too: ${violations[0]?.text ?? ''}`);

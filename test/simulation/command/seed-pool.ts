@@ -21,28 +21,46 @@ export interface SeedPoolOptions extends SeedOptions {
 /** Real time for one seed, on a busy machine. */
 const seedTimeoutMs = 300_000;
 /** A fresh process now and then: what seeds might leave behind must not add up. */
-const seedsPerProcess = 300;
+const seedsPerProcess = 1000;
+/** Seeds that a process is told of beforehand: it never waits for its parent. */
+const seedsAhead = 3;
 
 export async function runSeeds(options: SeedPoolOptions): Promise<void> {
   await Promise.all(Array.from({ length: options.jobs }, () => runLane(options)));
 }
 
+/** One process after another; each ends after so many seeds, or with one that it could not end. */
 async function runLane(options: SeedPoolOptions): Promise<void> {
+  const { nodesMax, mutant, scenario } = options;
+  /** Seeds that a process was told of and did not come to. */
+  let left: number[] = [];
+  const next = (): number | undefined => left.shift() ?? options.next();
   for (;;) {
+    const first = next();
+    if (first === undefined) return;
     const child = fork(join(options.tree, 'test/simulation/command/worker-main.js'), {
       // Runs leave much behind that is young: with more room for it, less of it is looked at.
       execArgv: ['--enable-source-maps', '--stack-trace-limit=30', '--max-semi-space-size=64'],
     });
-    await nextMessage(child);
-    for (let count = 0; count < seedsPerProcess; count += 1) {
-      const seed = options.next();
-      if (seed === undefined) {
-        child.kill();
-        return;
-      }
-      const { nodesMax, mutant, scenario } = options;
+    const replies = new Replies(child);
+    await replies.next();
+    const told: number[] = [];
+    let count = 0;
+    const tell = (seed: number): void => {
+      told.push(seed);
+      count += 1;
       child.send({ seed, nodesMax, mutant, scenario });
-      const reply = await nextMessage(child);
+    };
+    tell(first);
+    for (;;) {
+      while (told.length <= seedsAhead && count < seedsPerProcess) {
+        const seed = next();
+        if (seed === undefined) break;
+        tell(seed);
+      }
+      const seed = told.shift();
+      if (seed === undefined) break;
+      const reply = await replies.next();
       if (reply !== undefined && !('failure' in reply)) {
         options.onReport(reply);
         continue;
@@ -52,24 +70,41 @@ async function runLane(options: SeedPoolOptions): Promise<void> {
       break;
     }
     child.kill();
+    left = [...told, ...left];
   }
 }
 
-/** Undefined when the child ends, or says nothing for too long. */
-function nextMessage(child: ChildProcess): Promise<WorkerReply | undefined> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => done(undefined), seedTimeoutMs);
-    const done = (reply: WorkerReply | undefined): void => {
-      clearTimeout(timer);
-      child.off('message', onMessage);
-      child.off('exit', onExit);
-      resolve(reply);
-    };
-    const onMessage = (reply: WorkerReply): void => done(reply);
-    const onExit = (): void => done(undefined);
-    child.once('message', onMessage);
-    child.once('exit', onExit);
-  });
+/** What a child says, in order. */
+class Replies {
+  readonly #waiting: WorkerReply[] = [];
+  #hasEnded = false;
+  #wake: (() => void) | undefined;
+
+  constructor(child: ChildProcess) {
+    child.on('message', (reply: WorkerReply) => {
+      this.#waiting.push(reply);
+      this.#wake?.();
+    });
+    child.on('exit', () => {
+      this.#hasEnded = true;
+      this.#wake?.();
+    });
+  }
+
+  /** Undefined when the child has ended, or says nothing for too long. */
+  async next(): Promise<WorkerReply | undefined> {
+    if (this.#waiting.length === 0 && !this.#hasEnded) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, seedTimeoutMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    return this.#waiting.shift();
+  }
 }
 
 function failed(seed: number, found: Violation): SeedReport {
@@ -82,6 +117,8 @@ function failed(seed: number, found: Violation): SeedReport {
     virtualMs: 0,
     sends: 0,
     reads: 0,
+    nodes: 0,
+    traceHash: '',
     isRepeated: false,
   };
 }

@@ -11,12 +11,14 @@ export interface SeedReport {
   readonly virtualMs: number;
   readonly sends: number;
   readonly reads: number;
+  readonly nodes: number;
+  readonly traceHash: string;
   /** Whether it was run twice, to compare the hashes. */
   readonly isRepeated: boolean;
 }
 
 export function seedReport(result: RunResult, isRepeated: boolean, more: readonly Violation[] = []): SeedReport {
-  const { plan, violations, marks, faults, events, virtualMs, sends, reads } = result;
+  const { plan, violations, marks, faults, events, virtualMs, sends, reads, traceHash } = result;
   return {
     seed: plan.seed,
     violations: [...violations, ...more],
@@ -26,6 +28,8 @@ export function seedReport(result: RunResult, isRepeated: boolean, more: readonl
     virtualMs,
     sends,
     reads,
+    nodes: plan.config.nodes,
+    traceHash,
     isRepeated,
   };
 }
