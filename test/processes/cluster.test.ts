@@ -15,6 +15,7 @@ import { checkHistoryFile } from './history/check-history-file.js';
 import { HistoryFile } from './history/history-file.js';
 import { RecordedLoad } from './history/recorded-load.js';
 import { startNode, temporaryDirectory } from './node-process.js';
+import { freePorts } from './rig/free-ports.js';
 
 const topic = 'ledger';
 const partitions = 3;
@@ -98,16 +99,26 @@ describe.concurrent('three nodes', () => {
       const { bootstrap } = cluster;
       const live = cluster.argumentsOf(3);
 
-      // A node that would be one that is alive.
+      // Nodes that would be one that is alive: on its directory, and on one of their own at another address.
       const elsewhere = ['--client', '127.0.0.1:0', '--http', '127.0.0.1:0'];
       expect(await refusal([...live, ...elsewhere])).toContain('DATA_DIRECTORY_LOCKED');
+      const [port = 0] = await freePorts(1);
+      const voters = live[live.indexOf('--voters') + 1] ?? '';
+      const at = (list: string): string[] => ['--internal', `127.0.0.1:${port}`, '--voters', list];
+      const twinVoters = voters.replace(cluster.place.internal(3), `127.0.0.1:${port}`);
+      const twin = ['--data', join(directory, 'twin'), ...at(twinVoters)];
+      expect(await refusal([...live, ...elsewhere, ...twin])).toContain('DUPLICATE_BROKER_REGISTRATION');
+      // One that means another cluster than the one that it asks.
+      const stranger = ['--node-id', '4', '--data', join(directory, 'stranger')];
+      const wider = at(`${voters},4@127.0.0.1:${port}`);
+      expect(await refusal([...live, ...elsewhere, ...stranger, ...wider])).toContain('INCONSISTENT_VOTER_SET');
 
       await cluster.end(3, 'SIGTERM');
       const emptied = join(directory, 'emptied');
       mkdirSync(emptied);
       expect(await refusal([...live, '--data', emptied])).toContain('INVALID_VOTER_KEY');
       expect(await refusal([...live, '--set', 'cluster.id=another'])).toContain('INCONSISTENT_CLUSTER_ID');
-      expect(await refusal([...live, '--node-id', '4'])).toContain('INVALID_CONFIG');
+      expect(await refusal([...live, '--node-id', '4'])).toContain('INCONSISTENT_NODE_ID');
       expect(await refusal([...live, '--node-id', '2'])).toContain('INVALID_CONFIG');
       await cluster.startNode(3);
 

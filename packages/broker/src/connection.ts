@@ -127,6 +127,11 @@ export class Connection implements SocketHandler {
     return this.#inFlight;
   }
 
+  /** When the peer last sent or took something. Monotonic. */
+  get lastActivityMs(): number {
+    return this.#lastActivityMs;
+  }
+
   /** The node of the cluster that the peer is; null for clients. */
   get node(): NodeCredentials | null {
     return this.#node;

@@ -4,13 +4,14 @@
  * then it is announced by Hello all the same, and refused with an error that says to try again.
  */
 import type { Address, Environment, MillraceError } from '@millrace/base';
-import { apis, isServedOn, protocolError } from '@millrace/protocol';
+import { apis, isServedOn, type NodeCredentials, protocolError } from '@millrace/protocol';
 import { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerSettings } from './broker-settings.js';
 import { Dispatcher } from './dispatch.js';
 import { helloHandler } from './handlers/18-hello.js';
 import { pingHandler } from './handlers/1002-ping.js';
 import { BrokerListener } from './listener.js';
+import { peerRefusal } from './peer-admission.js';
 import type { AnyHandler } from './request.js';
 
 export interface InternalListenerOptions {
@@ -22,8 +23,10 @@ export interface InternalListenerOptions {
   /** Null until this node knows its cluster. */
   readonly clusterId: () => string | null;
   readonly metrics?: BrokerMetrics;
-  /** That node has connected to this one and said who it is. */
-  readonly onPeer?: (nodeId: number) => void;
+  /** Voters of the controller quorum as they are configured here; left out: this node is alone. */
+  readonly voterIds?: readonly number[];
+  /** A node has connected to this one and said who it is. */
+  readonly onPeer?: (node: NodeCredentials) => void;
   /** A connection of that node has ended; it may have others. */
   readonly onPeerLost?: (nodeId: number) => void;
 }
@@ -71,6 +74,7 @@ export class InternalListener {
       maxFrameBytes: settings.maxFrameBytes,
       maxBatchBytes: settings.maxBatchBytes,
       isServed: () => true,
+      admit: (node) => this.#admit(node),
       onNode: options.onPeer,
     });
     this.#dispatcher = new Dispatcher({
@@ -100,6 +104,22 @@ export class InternalListener {
   serve(handlers: readonly AnyHandler[]): void {
     const own = handlers.filter(({ api }) => isServedOn(api, 'internal') && !this.#dispatcher.isServed(api.key));
     this.#dispatcher.add(own);
+  }
+
+  #admit(node: NodeCredentials): void {
+    const { environment, settings, nodeId, clusterId, voterIds } = this.#options;
+    const nowMs = environment.clock.monotonicMs();
+    const refusal = peerRefusal(node, {
+      nodeId,
+      clusterId: clusterId(),
+      voterIds,
+      connected: [...(this.#listener?.connections ?? [])].map((connection) => ({
+        node: connection.node,
+        quietMs: nowMs - connection.lastActivityMs,
+      })),
+      sessionTimeoutMs: settings.sessionTimeoutMs,
+    });
+    if (refusal !== undefined) throw refusal;
   }
 
   async stopAccepting(): Promise<void> {

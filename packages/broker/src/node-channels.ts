@@ -1,12 +1,12 @@
 /** Channels to the other nodes of the cluster, each opened when it is first used. */
-import type { Address } from '@millrace/base';
+import type { Address, MillraceError } from '@millrace/base';
 import { NodeChannel, type NodeChannelOptions, type NodeReach } from '@millrace/client';
 import { type Api, protocolError, SlabPool } from '@millrace/protocol';
 
 export interface NodeChannelsOptions extends Pick<NodeChannelOptions, 'environment' | 'credentials' | 'maxFrameBytes'> {
   /** Where the node is, as far as is known. */
   readonly addressOf: (nodeId: number) => Address | undefined;
-  readonly onReach?: (nodeId: number, reach: NodeReach) => void;
+  readonly onReach?: (nodeId: number, reach: NodeReach, refusal?: MillraceError) => void;
 }
 
 const maxFreeSlabBytes = 16 * 1024 * 1024;
@@ -69,7 +69,7 @@ export class NodeChannels {
         address,
         nodeId,
         slabs: this.#slabs,
-        onReach: (reach) => onReach?.(nodeId, reach),
+        onReach: (reach, refusal) => onReach?.(nodeId, reach, refusal),
       });
       this.#channels.set(nodeId, channel);
     } else channel.setAddress(address);

@@ -43,7 +43,8 @@ export interface NodeChannelOptions {
   readonly maxWaitingBytes?: number;
   /** Frame memory, to be shared between channels. */
   readonly slabs?: SlabPool;
-  readonly onReach?: (reach: NodeReach) => void;
+  /** `refusal`: what the node said when it did not let this one in. */
+  readonly onReach?: (reach: NodeReach, refusal?: MillraceError) => void;
 }
 
 /**
@@ -223,7 +224,8 @@ export class NodeChannel {
     } catch (error) {
       if (!signal.aborted) {
         this.#noteFailure(error);
-        this.#options.onReach?.(isRefused(error) ? 'refused' : 'failed');
+        if (isRefused(error)) this.#options.onReach?.('refused');
+        else this.#options.onReach?.('failed', error instanceof MillraceError ? error : undefined);
       }
       throw error;
     }

@@ -187,6 +187,14 @@ export class Controller {
     return this.#active?.isOpen === true;
   }
 
+  /** Whether this node votes in the quorum: itself, or another directory under its id, or neither. */
+  get vote(): 'own' | 'other-directory' | 'none' {
+    const { quorum } = this.#options;
+    const voter = this.#quorum?.membership.voters.find(({ id }) => id === this.#nodeId);
+    if (voter === undefined) return 'none';
+    return voter.directoryId === quorum?.directoryId ? 'own' : 'other-directory';
+  }
+
   get role(): RaftRole {
     return this.#quorum?.leadership.role ?? 'leader';
   }
@@ -350,6 +358,12 @@ export class Controller {
 
   /** Makes a voter of a node that follows the metadata, as soon as it has caught up. */
   async addVoter({ nodeId, directoryId, timeoutMs }: AddRaftVoterRequest): Promise<AddRaftVoterResponse> {
+    if (this.#image.brokers.get(nodeId)?.roles.includes('controller') === false) {
+      throw new MillraceError(
+        'INVALID_REQUEST',
+        `Node ${nodeId} is a broker only: a voter needs the role controller in process.roles.`,
+      );
+    }
     await this.#inTime(timeoutMs, this.#requireQuorum().addVoter({ id: nodeId, directoryId }));
     return {};
   }
@@ -541,8 +555,14 @@ export class Controller {
     return this.#environment.clock.monotonicMs();
   }
 
+  /** Throws when the quorum counts on a directory that this node does not have. */
+  requireOwnVote(): void {
+    const { quorum } = this.#options;
+    if (quorum !== undefined) this.#requireVotersDirectory({ nodeId: this.#nodeId, directoryId: quorum.directoryId });
+  }
+
   /** A voter that comes back with another directory has lost what it promised: it is somebody else under the same id. */
-  #requireVotersDirectory({ nodeId, directoryId }: RegisterBrokerRequest): void {
+  #requireVotersDirectory({ nodeId, directoryId }: Pick<RegisterBrokerRequest, 'nodeId' | 'directoryId'>): void {
     const voter = this.#quorum?.membership.voters.find(({ id }) => id === nodeId);
     if (voter === undefined || voter.directoryId === directoryId) return;
     throw new MillraceError(

@@ -103,6 +103,7 @@ export const errorTable: readonly ErrorDefinition[] = [
   define(88, 'UNSTABLE_OFFSET_COMMIT', 'retriable', 'Offsets of an open transaction: ask again later.'),
   define(89, 'THROTTLING_QUOTA_EXCEEDED', 'retriable', 'Too many requests: ask again later.'),
   define(90, 'PRODUCER_FENCED', 'final', 'A newer producer with the same transactional id exists.'),
+  define(94, 'INCONSISTENT_VOTER_SET', 'final', 'The peer is configured with other voters.'),
   define(95, 'INVALID_UPDATE_VERSION', 'retriable', 'Another change came first: read the state again.'),
   define(100, 'UNKNOWN_TOPIC_ID', 'retriable', 'The node does not know a topic of this id (yet).'),
   // Kafka calls it final, and its brokers try again all the same: the session of a process that died ends by itself.

@@ -20,6 +20,7 @@ function arbitraryValue(schema: z.core.$ZodType, maxListLength: number): fc.Arbi
     return fc.oneof(...schema.options.map((option) => arbitraryValue(option, maxListLength)));
   }
   if (schema instanceof z.ZodNullable) return fc.option(arbitraryValue(schema.unwrap(), maxListLength), { nil: null });
+  if (schema instanceof z.ZodOptional) return arbitraryValue(schema.unwrap(), maxListLength);
   if (schema instanceof z.ZodNumber) {
     const min = schema.minValue ?? Number.MIN_SAFE_INTEGER;
     const max = schema.maxValue ?? Number.MAX_SAFE_INTEGER;

@@ -57,6 +57,7 @@ test('below 1000 names, numbers and retries are those of a Kafka client', () => 
 const youngerErrors: Readonly<Record<number, string>> = {
   89: 'THROTTLING_QUOTA_EXCEEDED',
   90: 'PRODUCER_FENCED',
+  94: 'INCONSISTENT_VOTER_SET',
   95: 'INVALID_UPDATE_VERSION',
   100: 'UNKNOWN_TOPIC_ID',
   101: 'DUPLICATE_BROKER_REGISTRATION',

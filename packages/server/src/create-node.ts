@@ -4,6 +4,9 @@
  *
  *     alone             log directory -> metadata log -> controller -> broker
  *     in a cluster      log directory -> metadata log -> channels, internal listener -> controller -> broker
+ *     controller only   the same without a broker
+ *
+ * A broker that is no controller has one all the same: it only follows the metadata, and never votes.
  *
  * Each stands on the one before. Stopping goes the other way; the log directory comes last, syncs everything and then
  * writes the mark of a clean stop.
@@ -22,8 +25,8 @@ import { startError } from './start-error.js';
 export interface MillraceNode {
   readonly nodeId: number;
   readonly clusterId: string;
-  /** As bound, with the real ports. */
-  readonly clientAddress: Address;
+  /** As bound, with the real ports; clients have nothing to ask of a node that is no broker. */
+  readonly clientAddress: Address | undefined;
   readonly internalAddress: Address | undefined;
   /** Why the node should not get traffic at the moment; empty when it should. */
   readonly problems: readonly string[];
@@ -80,6 +83,12 @@ export async function createNode(
       config.voters.length === 0
         ? await standAlone(environment, controllerOptions, config, closers)
         : await joinCluster(environment, { controllerOptions, config, logDirectory, closers, signal: options.signal });
+    const { clusterId, controller } = part.brokerOptions;
+    const { failed, link } = part;
+    if (!config.roles.includes('broker')) {
+      await link?.admitted(options.signal);
+      return new Node(config, { clusterId, controller, closers, failed, link });
+    }
     const broker = await Broker.open({
       environment,
       settings: config.broker,
@@ -100,9 +109,8 @@ export async function createNode(
     });
     registered.broker = broker;
     closers.push(() => broker.close());
-    await part.link?.registered(broker, options.signal);
-    const { clusterId, controller } = part.brokerOptions;
-    return new Node(config, broker, { clusterId, controller, closers, failed: part.failed });
+    await link?.registered(broker, options.signal);
+    return new Node(config, { broker, clusterId, controller, closers, failed, link });
   } catch (error) {
     await closeAfter(error, closers, environment);
     throw startError(error, config);
@@ -160,6 +168,8 @@ async function joinCluster(
 const never = new Promise<never>(() => undefined);
 
 interface NodeParts {
+  readonly broker?: Broker;
+  readonly link: ClusterLink | undefined;
   readonly clusterId: string;
   readonly controller: ControllerGateway;
   /** In order of opening. */
@@ -171,30 +181,32 @@ class Node implements MillraceNode {
   readonly nodeId: number;
   readonly clusterId: string;
   readonly failed: Promise<unknown>;
-  readonly #broker: Broker;
+  readonly #broker: Broker | undefined;
+  readonly #link: ClusterLink | undefined;
   readonly #controller: ControllerGateway;
   readonly #closers: readonly Closer[];
   #closing: Promise<void> | undefined;
 
-  constructor(config: NodeConfig, broker: Broker, parts: NodeParts) {
+  constructor(config: NodeConfig, parts: NodeParts) {
     this.nodeId = config.nodeId;
     this.clusterId = parts.clusterId;
     this.failed = parts.failed;
-    this.#broker = broker;
+    this.#broker = parts.broker;
+    this.#link = parts.link;
     this.#controller = parts.controller;
     this.#closers = parts.closers;
   }
 
-  get clientAddress(): Address {
-    return this.#broker.clientAddress;
+  get clientAddress(): Address | undefined {
+    return this.#broker?.clientAddress;
   }
 
   get internalAddress(): Address | undefined {
-    return this.#broker.internalAddress;
+    return this.#link?.internal.address ?? this.#broker?.internalAddress;
   }
 
   get problems(): readonly string[] {
-    return this.#broker.problems;
+    return this.#broker?.problems ?? this.#link?.problems ?? [];
   }
 
   get metadata(): MetadataImage {
@@ -202,7 +214,7 @@ class Node implements MillraceNode {
   }
 
   replicas(): Iterable<ReplicaState> {
-    return this.#broker.replicas();
+    return this.#broker?.replicas() ?? [];
   }
 
   close(): Promise<void> {

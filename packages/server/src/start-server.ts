@@ -36,7 +36,8 @@ export interface StartServerOptions {
 
 /** Listeners as bound, each `host:port` with the real port. */
 export interface ServerAddresses {
-  readonly client: string;
+  /** Undefined where there is no broker. */
+  readonly client: string | undefined;
   readonly internal: string | undefined;
   readonly http: string | undefined;
 }
@@ -45,7 +46,7 @@ export interface ServerAddresses {
 export interface MillraceServer extends AsyncDisposable {
   readonly nodeId: number;
   readonly clusterId: string;
-  /** What clients take as `bootstrap`: `host:port`. */
+  /** What clients take as `bootstrap`: `host:port`; empty where there is no broker. */
   readonly bootstrap: string;
   readonly addresses: ServerAddresses;
   /** Resolves, if ever, with why the node cannot go on: it is to be closed then. */
@@ -77,7 +78,12 @@ export async function serveNode(
   try {
     const environment: Environment = nodeEnvironment({ logger, metrics: shell?.metrics ?? noMetrics });
     const advertised = config.advertised ?? advertisedFor(config.client);
-    const node = await createNode({ ...config, advertised }, environment, signal === undefined ? {} : { signal });
+    const advertisedInternal = config.advertisedInternal ?? (config.internal && advertisedFor(config.internal));
+    const node = await createNode(
+      { ...config, advertised, advertisedInternal },
+      environment,
+      signal === undefined ? {} : { signal },
+    );
     shell?.serves(node);
     return new Server(node, shell);
   } catch (error) {
@@ -141,10 +147,10 @@ class Server implements MillraceServer {
     this.nodeId = node.nodeId;
     this.clusterId = node.clusterId;
     this.failed = node.failed;
-    const client = formatAddress(node.clientAddress);
+    const client = node.clientAddress === undefined ? undefined : formatAddress(node.clientAddress);
     const internal = node.internalAddress === undefined ? undefined : formatAddress(node.internalAddress);
     this.addresses = { client, internal, http: shell?.address };
-    this.bootstrap = client;
+    this.bootstrap = client ?? '';
   }
 
   close(): Promise<void> {

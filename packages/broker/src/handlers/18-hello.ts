@@ -3,8 +3,14 @@
  * listener so is one that does not say which node it is. What is listed as served is what has a handler, not all that the
  * protocol knows.
  */
-import { helloApi, type HelloRequest, protocolError, servedVersions } from '@millrace/protocol';
-import type { ApiListener } from '@millrace/protocol';
+import {
+  type ApiListener,
+  helloApi,
+  type HelloRequest,
+  type NodeCredentials,
+  protocolError,
+  servedVersions,
+} from '@millrace/protocol';
 import { type AnyHandler, handlerOf } from '../request.js';
 
 /** Who answers. */
@@ -16,8 +22,10 @@ export interface HelloIdentity {
   readonly maxFrameBytes: number;
   readonly maxBatchBytes: number;
   readonly isServed: (apiKey: number) => boolean;
+  /** Throws why a node of the cluster is not let in. */
+  readonly admit?: ((node: NodeCredentials) => void) | undefined;
   /** A node of the cluster was let in. */
-  readonly onNode?: ((nodeId: number) => void) | undefined;
+  readonly onNode?: ((node: NodeCredentials) => void) | undefined;
 }
 
 export function helloHandler(identity: HelloIdentity): AnyHandler {
@@ -27,8 +35,9 @@ export function helloHandler(identity: HelloIdentity): AnyHandler {
     for (const expected of [request.clusterId, request.node?.clusterId ?? null]) requireCluster(clusterId, expected);
     requirePeer(connection.listener, request);
     const node = connection.listener === 'internal' ? request.node : null;
+    if (node !== null) identity.admit?.(node);
     connection.acceptHello(node);
-    if (node !== null) identity.onNode?.(node.nodeId);
+    if (node !== null) identity.onNode?.(node);
     return {
       body: {
         clusterId,

@@ -71,7 +71,7 @@ async function serve(options: ServerOptions, stopped: AbortSignal): Promise<void
     event: 'ready',
     nodeId: server.nodeId,
     clusterId: server.clusterId,
-    client: server.addresses.client,
+    client: server.addresses.client ?? null,
     internal: server.addresses.internal ?? null,
     http: server.addresses.http ?? null,
     pid: process.pid,

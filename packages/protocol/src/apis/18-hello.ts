@@ -18,6 +18,17 @@ const request = z.object({
       clusterId: name('Cluster it belongs to; null: it has not joined one yet.').nullable(),
       directoryId: idField('Id of its data directory.'),
       incarnationId: idField('Drawn by its process when it started.'),
+      internal: z
+        .object({ host: name('Host.'), port: natural('Port.').max(65_535) })
+        .optional()
+        .describe('Where other nodes reach it; left out where that is known, as for a voter.'),
+      voterIds: z
+        .array(nodeIdField('Node id.'))
+        .max(64)
+        .optional()
+        .describe(
+          'Voters of the controller quorum as it is configured; left out by those who do not ask for metadata.',
+        ),
     })
     .describe('Set when a node of the cluster connects; null for clients.')
     .nullable(),

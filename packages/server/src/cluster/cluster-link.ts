@@ -5,15 +5,17 @@
  *     opening -> joining: until there is a cluster and this node has read of it -> joined -> closed
  *                  \-> failed: the disk failed, or the node is not who it says
  */
-import { completion, type Environment, errorMessage, MillraceError, sleep } from '@millrace/base';
+import { type Address, completion, type Environment, errorMessage, MillraceError, sleep } from '@millrace/base';
 import { type Broker, InternalListener, NodeChannels } from '@millrace/broker';
 import { Controller, type ControllerOptions } from '@millrace/controller';
 import type { LogDirectory } from '@millrace/storage';
 import type { NodeConfig } from '../settings/node-config.js';
 import { softwareVersion } from '../software-version.js';
 import { ClusterGateway } from './cluster-gateway.js';
+import { JoinRefusals } from './join-refusals.js';
 import { NetworkRaftTransport } from './network-raft-transport.js';
 import { NodeWatch } from './node-watch.js';
+import { PeerAddresses } from './peer-addresses.js';
 import { quorumHandlers } from './quorum-handlers.js';
 
 export interface ClusterLinkOptions {
@@ -27,11 +29,11 @@ interface Opened {
   readonly internal: InternalListener;
   readonly controller: Controller;
   readonly watch: NodeWatch;
+  readonly refusals: JoinRefusals;
 }
 
 const requestTimeoutMs = 10_000;
 const registeredCheckMs = 50;
-/** A controller may have to be elected first. */
 const minRegisterMs = 10_000;
 
 export class ClusterLink {
@@ -52,17 +54,23 @@ export class ClusterLink {
     const failed = completion<unknown>();
     const made: { controller?: Controller } = {};
     const clusterId = (): string | null => made.controller?.clusterId || logDirectory.clusterId || null;
+    const peers = new PeerAddresses({ voters, image: () => made.controller?.image });
+    const refusals = new JoinRefusals({ clock: environment.clock, patienceMs: patienceMs(config) });
     const channels = new NodeChannels({
       environment,
-      credentials: () => ({ nodeId, clusterId: clusterId(), directoryId, incarnationId }),
-      addressOf: (other) => {
-        const registered = made.controller?.image.brokers.get(other);
-        const voter = voters.find(({ id }) => id === other);
-        if (voter !== undefined) return { host: voter.host, port: voter.port };
-        if (registered === undefined || registered.internalHost === null) return undefined;
-        return { host: registered.internalHost, port: registered.internalPort };
+      credentials: () => ({
+        nodeId,
+        clusterId: clusterId(),
+        directoryId,
+        incarnationId,
+        voterIds: voters.map(({ id }) => id),
+        ...(peers.isVoter(nodeId) ? {} : { internal: internalAddress(config, internal) }),
+      }),
+      addressOf: (other) => peers.addressOf(other),
+      onReach: (other, reach, refusal) => {
+        refusals.noteReach(other, reach, refusal);
+        watch.noteReach(other, reach);
       },
-      onReach: (other, reach) => watch.noteReach(other, reach),
     });
     const watch: NodeWatch = new NodeWatch({
       clock: environment.clock,
@@ -78,7 +86,11 @@ export class ClusterLink {
       nodeId,
       softwareVersion,
       clusterId,
-      onPeer: (other) => channels.hurry(other),
+      voterIds: voters.map(({ id }) => id),
+      onPeer: (node) => {
+        peers.note(node);
+        channels.hurry(node.nodeId);
+      },
       onPeerLost: (other) => watch.look(other),
     });
     try {
@@ -100,11 +112,12 @@ export class ClusterLink {
       // So that a leader among them does not wait before it tries to reach this node again.
       for (const { id } of voters) if (id !== nodeId) channels.wake(id);
       return new ClusterLink(environment, options, {
-        opened: { channels, internal, controller, watch },
+        opened: { channels, internal, controller, watch, refusals },
         incarnationId,
         failed: failed.promise,
       });
     } catch (error) {
+      refusals.close();
       await internal.close();
       await channels.close();
       throw error;
@@ -137,7 +150,7 @@ export class ClusterLink {
   async joined(signal: AbortSignal | undefined): Promise<string> {
     const { clock, logger } = this.#environment;
     const { voters, nodeId } = this.#options.config;
-    const { controller } = this.#opened;
+    const { controller, refusals } = this.#opened;
     const waiting = clock.schedule(waitingLogMs, () => {
       logger.info('Waiting for the other nodes: a majority of the voters must be there', {
         nodeId,
@@ -145,7 +158,7 @@ export class ClusterLink {
       });
     });
     try {
-      const clusterId = await orAborted(controller.formed, signal);
+      const clusterId = await orAborted(Promise.race([controller.formed, refusals.lasting]), signal);
       await this.#options.logDirectory.joinCluster(clusterId);
       return clusterId;
     } finally {
@@ -159,16 +172,40 @@ export class ClusterLink {
    */
   async registered(broker: Broker, signal: AbortSignal | undefined): Promise<void> {
     const { clock, logger } = this.#environment;
-    const { controller: settings, nodeId } = this.#options.config;
-    // A machine that lost its power keeps its place for one session.
-    const deadlineMs = clock.monotonicMs() + Math.max(2 * settings['broker.session.timeout.ms'], minRegisterMs);
+    const { nodeId } = this.#options.config;
+    const deadlineMs = clock.monotonicMs() + patienceMs(this.#options.config);
     while (!this.#isMember && clock.monotonicMs() < deadlineMs) {
       await orAborted(sleep(clock, registeredCheckMs), signal);
     }
     if (this.#isMember) return;
-    const refusal = this.gateway.registrationRefusal;
+    const refusal = this.gateway.registrationRefusal ?? this.#opened.refusals.latest;
     if (broker.brokerEpoch === -1 && refusal !== undefined) throw refusal;
     logger.warn('This node runs and is not a working part of the cluster yet', { nodeId, problems: broker.problems });
+  }
+
+  /**
+   * Waits until a controller that is no broker votes. One whose id votes with another directory has lost what it promised,
+   * and is refused; one that cannot vote yet serves without, and says so in its health.
+   */
+  async admitted(signal: AbortSignal | undefined): Promise<void> {
+    const { clock, logger } = this.#environment;
+    const { nodeId } = this.#options.config;
+    const { controller } = this.#opened;
+    const deadlineMs = clock.monotonicMs() + patienceMs(this.#options.config);
+    while (controller.vote === 'none' && clock.monotonicMs() < deadlineMs) {
+      await orAborted(sleep(clock, registeredCheckMs), signal);
+    }
+    controller.requireOwnVote();
+    if (controller.vote === 'none') logger.warn('This node runs and does not vote yet', { nodeId });
+  }
+
+  /** Why a controller that is no broker is of no use at the moment; empty when it is. */
+  get problems(): readonly string[] {
+    const { controller } = this.#opened;
+    const problems: string[] = [];
+    if (controller.controllerId === -1) problems.push('no leader of the controller quorum is known');
+    if (controller.vote !== 'own') problems.push('this node has no vote in the controller quorum');
+    return problems;
   }
 
   get #isMember(): boolean {
@@ -178,8 +215,9 @@ export class ClusterLink {
 
   /** After the broker: hands the leadership of the quorum over, then leaves it. */
   async close(): Promise<void> {
-    const { controller, internal, channels, watch } = this.#opened;
+    const { controller, internal, channels, watch, refusals } = this.#opened;
     watch.close();
+    refusals.close();
     try {
       await controller.resign(resignMs);
     } catch (error) {
@@ -194,6 +232,17 @@ export class ClusterLink {
 const waitingLogMs = 2000;
 /** The others elect a leader by themselves in about as much. */
 const resignMs = 2000;
+
+/** A machine that lost its power keeps its place for one session; a controller may have to be elected first. */
+function patienceMs({ controller: settings }: NodeConfig): number {
+  return Math.max(2 * settings['broker.session.timeout.ms'], minRegisterMs);
+}
+
+function internalAddress({ advertisedInternal }: NodeConfig, { address }: InternalListener): Address {
+  if (advertisedInternal === undefined) return address;
+  const { host, port } = advertisedInternal;
+  return { host, port: port === 0 ? address.port : port };
+}
 
 function controllerOf({ controller }: { readonly controller?: Controller }): Controller {
   if (controller !== undefined) return controller;

@@ -21,7 +21,7 @@ import { nodeSettingTable } from './node-settings.js';
 import { settingsFromEnvironment } from './settings-from-environment.js';
 import { settingsFromFile } from './settings-file.js';
 import { faultOf, settingFromAssignment, type SourcedSetting } from './settings-source.js';
-import { parseVoters, votersProblem } from './voters.js';
+import { isAlone, parseVoters, votersProblem } from './voters.js';
 
 type NodeSettingValues = SettingValues<typeof nodeSettingTable>;
 
@@ -115,7 +115,7 @@ function nodeConfigOf(
     return parsed;
   };
   const roles = values['process.roles'];
-  if (roles.length < 2) refuse('process.roles', 'this release runs nodes with both roles: controller,broker.');
+  if (roles.length === 0) refuse('process.roles', 'a node needs a role.');
   checkSizes(values, refuse);
   const client = address('listener.client', true);
   const internal = address('listener.internal', false);
@@ -160,14 +160,17 @@ type Refuse = (key: keyof NodeSettingValues, reason: string) => void;
 /** Empty: this node alone, named or not. */
 function votersOf(values: NodeSettingValues, internal: Address | undefined, refuse: Refuse): readonly VoterAddress[] {
   const words = values['controller.quorum.voters'];
-  if (words.length === 0) return [];
+  const roles = values['process.roles'];
+  if (words.length === 0) {
+    if (roles.length < 2) refuse('process.roles', 'a node with one role needs others: set controller.quorum.voters.');
+    return [];
+  }
+  const nodeId = values['node.id'];
   const voters = parseVoters(words);
   const problem =
-    voters === undefined
-      ? 'each voter must be id@host:port.'
-      : votersProblem(voters, { nodeId: values['node.id'], internal });
+    voters === undefined ? 'each voter must be id@host:port.' : votersProblem(voters, { nodeId, roles, internal });
   if (problem !== undefined) refuse('controller.quorum.voters', problem);
-  return voters === undefined || voters.length === 1 ? [] : voters;
+  return voters === undefined || (isAlone(voters, roles) && voters[0]?.id === nodeId) ? [] : voters;
 }
 
 /** In a cluster a topic that a typing error asks for would be there on all nodes: there it takes a decision. */

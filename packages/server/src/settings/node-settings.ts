@@ -30,7 +30,9 @@ const ownSettings = defineSettings({
     allowed: ['controller', 'broker'],
     scope: 'node',
     restart: true,
-    text: 'What the node does. This release needs both roles in one process.',
+    text:
+      'What the node does: controllers vote on the metadata and must be among the voters, unless they are brokers too; ' +
+      'brokers hold the records. A broker that is no controller must not be among the voters.',
   },
   'cluster.id': {
     type: 'string',
@@ -81,14 +83,16 @@ const ownSettings = defineSettings({
     default: '',
     scope: 'node',
     restart: true,
-    text: 'host:port that other nodes are told to connect to. Empty: the address that controller.quorum.voters has.',
+    text:
+      'host:port that other nodes are told to connect to. Empty: the address that controller.quorum.voters has, else as ' +
+      'with advertised.client.',
   },
   'controller.quorum.voters': {
     type: 'list',
     default: [],
     scope: 'node',
     restart: true,
-    text: 'Nodes of the cluster, which all vote in its controller quorum, as id@host:port of their internal listeners. The same on every node. Empty: this node alone.',
+    text: 'Nodes that vote in the controller quorum, as id@host:port of their internal listeners. The same on every node; other nodes join as brokers. Empty: this node alone.',
   },
   'broker.rack': {
     type: 'string',

@@ -1,9 +1,11 @@
 /** `controller.quorum.voters`: who takes part in the controller quorum, and where. */
 import { type Address, parseAddress } from '@millrace/base';
 import type { VoterAddress } from '@millrace/controller';
+import type { NodeRole } from '@millrace/controller/image';
 
 export interface VotersContext {
   readonly nodeId: number;
+  readonly roles: readonly NodeRole[];
   /** As configured; undefined: none. */
   readonly internal: Address | undefined;
 }
@@ -22,16 +24,24 @@ export function parseVoters(words: readonly string[]): readonly VoterAddress[] |
   return voters;
 }
 
+/** Whether a node that is the only voter needs no others, and no quorum: it decides for its own broker. */
+export function isAlone(voters: readonly VoterAddress[], roles: readonly NodeRole[]): boolean {
+  return voters.length === 1 && roles.includes('broker') && roles.includes('controller');
+}
+
 /** What is wrong with the voters of a node; undefined when nothing is. */
 export function votersProblem(
   voters: readonly VoterAddress[],
-  { nodeId, internal }: VotersContext,
+  { nodeId, roles, internal }: VotersContext,
 ): string | undefined {
   const own = voters.find(({ id }) => id === nodeId);
-  if (own === undefined) {
-    return `node ${nodeId} must be one of them: this release runs both roles in every node.`;
+  if (own === undefined && !roles.includes('broker')) {
+    return `node ${nodeId} must be one of them: a controller that is no broker has nothing else to do.`;
   }
-  if (voters.length === 1) return undefined;
+  if (own !== undefined && !roles.includes('controller')) {
+    return `node ${nodeId} is one of them and has only the role broker in process.roles: voters are controllers.`;
+  }
+  if (own !== undefined && isAlone(voters, roles)) return undefined;
   if (voters.length > maxVoters) return `at most ${maxVoters} nodes may vote.`;
   const twice = voters.find(({ id }, index) => voters.findIndex((voter) => voter.id === id) !== index);
   if (twice !== undefined) return `node ${twice.id} is named twice.`;
@@ -42,7 +52,7 @@ export function votersProblem(
   const unset = voters.find(({ port }) => port === 0);
   if (unset !== undefined) return `node ${unset.id} needs a port that the others can know: 0 is none.`;
   if (internal === undefined) return 'nodes of a cluster reach each other on listener.internal, which is empty.';
-  if (internal.port !== own.port) {
+  if (own !== undefined && internal.port !== own.port) {
     return `node ${nodeId} is at port ${own.port} there, and its listener.internal is port ${internal.port}.`;
   }
   return undefined;

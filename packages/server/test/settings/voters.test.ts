@@ -1,11 +1,14 @@
+import type { NodeRole } from '@millrace/controller/image';
 import { describe, expect, test } from 'vitest';
 import { parseVoters, votersProblem } from '../../src/settings/voters.js';
 
 const internal = { host: '0.0.0.0', port: 7401 };
 const three = '1@a:7401,2@b:7401,3@c:7401';
 
-function problem(text: string, nodeId = 1, listener: typeof internal | undefined = internal): string | undefined {
-  return votersProblem(parseVoters(text.split(',')) ?? [], { nodeId, internal: listener });
+const both: readonly NodeRole[] = ['controller', 'broker'];
+
+function problem(text: string, nodeId = 1, listener = internal, roles = both): string | undefined {
+  return votersProblem(parseVoters(text.split(',')) ?? [], { nodeId, roles, internal: listener });
 }
 
 describe('voters', () => {
@@ -24,8 +27,16 @@ describe('voters', () => {
     expect(problem(three, 3)).toBeUndefined();
   });
 
+  test('need not have a node that is a broker, and must have one that is none', () => {
+    expect(problem(three, 4)).toBeUndefined();
+    expect(problem(three, 4, internal, ['broker'])).toBeUndefined();
+    expect(problem('1@a:7401', 4, internal, ['broker'])).toBeUndefined();
+    expect(problem(three, 4, internal, ['controller'])).toContain('node 4 must be one of them');
+    expect(problem(three, 3, internal, ['controller'])).toBeUndefined();
+    expect(problem(three, 3, internal, ['broker'])).toContain('voters are controllers');
+  });
+
   test.each([
-    [three, 4, internal, 'node 4 must be one of them'],
     ['1@a:7401,2@b:7401,1@c:7401', 1, internal, 'node 1 is named twice'],
     ['1@a:7401,2@a:7401', 1, internal, 'two of them have the address a:7401'],
     ['1@a:7401,2@b:0', 1, internal, 'node 2 needs a port'],
@@ -36,8 +47,8 @@ describe('voters', () => {
   });
 
   test('need a listener for nodes', () => {
-    expect(votersProblem(parseVoters(three.split(',')) ?? [], { nodeId: 1, internal: undefined })).toContain(
-      'listener.internal',
-    );
+    expect(
+      votersProblem(parseVoters(three.split(',')) ?? [], { nodeId: 1, roles: both, internal: undefined }),
+    ).toContain('listener.internal');
   });
 });
