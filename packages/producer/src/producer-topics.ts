@@ -4,7 +4,8 @@
  *     unknown ──lookUp()──▶ known ──▶ kept up to date from the client's metadata, looked up again when leaders are missing
  *        └── refused: does not exist (after some patience), invalid, not allowed
  *
- * Records wait in the order in which they came, and are placed before any later one.
+ * Records wait in the order in which they came, and are placed before any later one. A record for a partition that the
+ * topic does not have makes its topic wait too: the partition may be so new that not every node has heard of it.
  */
 import { backoffMs, errorMessage, MillraceError, sleep, type Backoff, type RandomStream } from '@millrace/base';
 import { retryDecision, type ClusterClient, type TopicMetadata } from '@millrace/client';
@@ -40,9 +41,11 @@ interface Topic {
   /** Look-ups since all partitions had leaders: each waits longer. */
   lookUps: number;
   unknownSinceMs: number;
+  /** Since when records wait for a partition that the topic does not have; -1: none does. */
+  missingSinceMs: number;
 }
 
-/** A topic that was just created may not be known everywhere yet. */
+/** A topic or a partition that was just created may not be known everywhere yet. */
 const unknownTopicPatienceMs = 3000;
 
 export class ProducerTopics {
@@ -56,10 +59,18 @@ export class ProducerTopics {
     this.#options = options;
   }
 
-  /** The topic when its partitions are known and no earlier record of it waits; else looks it up. */
-  ready(name: string): TopicBuffer | undefined {
+  /**
+   * The topic when its partitions, and `partition` among them, are known and no earlier record of it waits; else looks
+   * it up.
+   */
+  ready(name: string, partition: number | undefined): TopicBuffer | undefined {
     const topic = this.#lastReady?.buffer.name === name ? this.#lastReady : this.#topics.get(name);
-    if (topic?.metadata === undefined) {
+    if (topic?.metadata === undefined || topic.missingSinceMs !== -1) {
+      this.lookUp(name);
+      return undefined;
+    }
+    if (partition !== undefined && partition >= topic.buffer.partitionCount) {
+      topic.missingSinceMs = this.#nowMs();
       this.lookUp(name);
       return undefined;
     }
@@ -136,6 +147,7 @@ export class ProducerTopics {
         isLookingUp: false,
         lookUps: 0,
         unknownSinceMs: -1,
+        missingSinceMs: -1,
       };
       this.#topics.set(name, topic);
     }
@@ -151,6 +163,7 @@ export class ProducerTopics {
       try {
         if (topic.lookUps++ > 0) await sleep(clock, backoffMs(topic.lookUps - 1, backoff, random), signal);
         await this.#request(topic);
+        if (this.#isAwaitingPartition(topic)) continue;
         this.#adopt(topic);
         return;
       } catch (error) {
@@ -171,6 +184,22 @@ export class ProducerTopics {
     const { name } = topic.buffer;
     if (client.cachedTopic(name) === undefined) await client.topic(name, { allowAutoCreate, signal });
     else if (topic.metadata !== undefined) await client.refresh([name], { signal });
+  }
+
+  /** Whether the newest answer lacks a partition that records wait for, and patience is left. */
+  #isAwaitingPartition(topic: Topic): boolean {
+    this.update(topic.buffer.name);
+    const { partitionCount } = topic.buffer;
+    const isMissing = topic.waiting.some(({ partition = 0 }) => partition >= partitionCount);
+    const nowMs = this.#nowMs();
+    if (isMissing && topic.missingSinceMs === -1) topic.missingSinceMs = nowMs;
+    if (isMissing && nowMs - topic.missingSinceMs < unknownTopicPatienceMs) return true;
+    topic.missingSinceMs = -1;
+    return false;
+  }
+
+  #nowMs(): number {
+    return this.#options.client.environment.clock.monotonicMs();
   }
 
   #adopt(topic: Topic): void {
@@ -199,7 +228,7 @@ export class ProducerTopics {
       return new MillraceError('UNKNOWN_SERVER_ERROR', errorMessage(error), { cause: error });
     }
     if (!(error instanceof MillraceError) || error.code !== 'UNKNOWN_TOPIC_OR_PARTITION') return undefined;
-    const nowMs = this.#options.client.environment.clock.monotonicMs();
+    const nowMs = this.#nowMs();
     if (topic.unknownSinceMs === -1) topic.unknownSinceMs = nowMs;
     return nowMs - topic.unknownSinceMs < unknownTopicPatienceMs ? undefined : error;
   }
@@ -209,6 +238,7 @@ export class ProducerTopics {
     topic.metadata = undefined;
     topic.lookUps = 0;
     topic.unknownSinceMs = -1;
+    topic.missingSinceMs = -1;
     this.#failWaiting(topic, error);
     this.#options.refuse(topic.buffer.name, error, 0);
   }

@@ -228,7 +228,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
       return false;
     }
     const timestampMs = record.timestampMs ?? this.#turnTime.nowMs(this.#sender.isTurnDue);
-    const topic = this.#topics.ready(topicName);
+    const topic = this.#topics.ready(topicName, record.partition);
     if (topic === undefined) {
       this.#wait(topicName, { key, value, record, timestampMs, sink, sizeBytes });
     } else {

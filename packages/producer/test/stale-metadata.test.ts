@@ -40,3 +40,42 @@ test('a leader that the newest answer does not list as alive is asked for again,
   expect(simulation.environment('client').clock.monotonicMs() - startedMs).toBeLessThan(5000);
   await simulation.complete(producer.close());
 });
+
+test('a partition that the asked node has not heard of yet is asked for again; records behind it keep their order', async () => {
+  const simulation = new Simulation({ seed: 6 });
+  const server = await simulation.complete(ScriptedServer.listen(simulation.environment('node1'), { nodeId: 1 }));
+  const leader = { leader: 1, leaderEpoch: 0 };
+  let lag = 2;
+  server.on(metadataApi, ({ reply }) =>
+    reply(metadata({ nodes: [node1], topics: [topicEntry('orders', lag-- > 0 ? [leader] : [leader, leader])] })),
+  );
+  server.on(initProducerIdApi, ({ reply }) => reply({ error: 0, message: null, producerId: 7, producerEpoch: 0 }));
+  const ends = [0, 0];
+  server.on(produceApi, ({ body, reply }) =>
+    reply({
+      partitions: body.partitions.map(({ topicId, partition }) => {
+        const baseOffset = ends[partition] ?? 0;
+        ends[partition] = baseOffset + 1;
+        return { topicId, partition, error: 0, message: null, baseOffset, logAppendTimeMs: -1, logStartOffset: 0 };
+      }),
+    }),
+  );
+  const environment = simulation.environment('client');
+  const producer = new Producer({ bootstrap: 'node1:7400', environment, batchBytes: 256 });
+  const sent = [1, 0, 1].map((partition) => producer.send({ topic: 'orders', partition, value: 'x'.repeat(200) }));
+  const places = await simulation.complete(Promise.all(sent.map(async (each) => each)));
+  expect(places.map(({ partition, offset }) => [partition, offset])).toEqual([
+    [1, 0],
+    [0, 0],
+    [1, 1],
+  ]);
+
+  const refused = await simulation.complete(
+    producer.send({ topic: 'orders', partition: 2, value: 'a' }).then(
+      () => undefined,
+      (error: unknown) => error,
+    ),
+  );
+  expect(refused).toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
+  await simulation.complete(producer.close());
+});
