@@ -183,6 +183,12 @@ export class ClusterClient {
     this.#refreshInBackground(topics);
   }
 
+  /** Tells that a coordinator said, or may mean by its answer, that it is not it any more: the next call looks for it. */
+  forgetCoordinator(key: CoordinatorKey): void {
+    const nodeId = this.#coordinators.get(key);
+    if (nodeId !== undefined) this.#coordinators.forget(key, nodeId);
+  }
+
   /** Rejects what is waiting or unanswered with CONNECTION_CLOSED. Closing twice does nothing. */
   close(): Promise<void> {
     if (this.#closedWith === undefined) {

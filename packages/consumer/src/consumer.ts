@@ -9,7 +9,7 @@
  * member. Fetching goes on while the program works, up to `prefetchBytes`. One thing reads at a time: an iteration that begins
  * takes over where another stopped.
  */
-import { backoffMs, errorMessage, MillraceError } from '@millrace/base';
+import { backoffMs, errorMessage, MillraceError, sleep } from '@millrace/base';
 import { ClusterClient, type TopicMetadata } from '@millrace/client';
 import type { ConsumerBatch } from './consumer-batch.js';
 import { consumerSettings, startPosition, type ConsumerOptions, type ConsumerSettings } from './consumer-options.js';
@@ -21,11 +21,13 @@ import { Fetcher } from './fetcher.js';
 import { GroupMember } from './group/group-member.js';
 import { committedOffsets } from './group/committed-offsets.js';
 import { givenUp, type CommitEntry, type MemberIdentity } from './group/offset-committer.js';
+import type { TransactionOffsets } from './group/transaction-offsets.js';
 import { ItemIterator } from './item-iterator.js';
 import type { PartitionState } from './partition-state.js';
 import { run } from './run/run.js';
 import type { RunOptions } from './run/run-options.js';
 import type { WorkerStats } from './run/worker.js';
+import { type ConsumerTransaction, transact, type TransactOptions } from './transact.js';
 
 export interface IterationOptions {
   /** Ends the wait or the iteration, which throws the signal's reason. */
@@ -70,6 +72,8 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
   /** Topics of which the first partitions were taken in: later ones are new, and begin at their beginning. */
   readonly #joined = new Set<string>();
   readonly #group: GroupMember | undefined;
+  /** The end of `transact`, which `close` waits for. */
+  #transacting: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
   constructor(options: ConsumerOptions<Key, Value>) {
@@ -268,6 +272,55 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
     });
   }
 
+  /**
+   * Works on each batch in a transaction of a producer, which commits what `eachBatch` sends and that the batch is done:
+   * both or neither, through crashes and rebalances. `autoCommit` must be off. Resolves when the consumer is closed;
+   * rejects with what `eachBatch` throws, and when the producer is fenced.
+   */
+  transact<Transaction extends ConsumerTransaction>(options: TransactOptions<Key, Value, Transaction>): Promise<void> {
+    this.#requireManualCommit();
+    const { clock, random } = this.#client.environment;
+    const backoff = { initialMs: this.#settings.retryBackoffMs, maxMs: this.#settings.retryBackoffMaxMs, jitter: 0.2 };
+    const pauses = random.stream('consumer.transactions');
+    const signal = this.#signalOf(options);
+    const ended = transact(
+      {
+        consumer: this,
+        batches: { [Symbol.asyncIterator]: () => this.batches(options) },
+        pause: (failures) => sleep(clock, backoffMs(failures, backoff, pauses), signal),
+        isOver: () => this.#isClosed,
+      },
+      signal === undefined ? options : { ...options, signal },
+    );
+    // Its end is told to the caller; `close` only waits for it.
+    this.#transacting = ended.catch(() => undefined);
+    return ended;
+  }
+
+  /**
+   * What was handed over and is not committed, for a transaction: `tx.commitOffsets(consumer)` asks for it. Throws
+   * `STALE_MEMBER_EPOCH` when a partition was given up or lost meanwhile with records in hand.
+   */
+  transactionOffsets(): TransactionOffsets {
+    this.#requireManualCommit();
+    return this.#member('transactionOffsets').transactionOffsets();
+  }
+
+  /**
+   * Goes back to what the group has committed: after a transaction was aborted. Waits for transactions that are about to
+   * commit offsets of these partitions. Where nothing is committed it goes back to where reading began.
+   */
+  async seekToCommitted(): Promise<void> {
+    const member = this.#member('seekToCommitted');
+    for (const { topic, partition, offset } of await this.committed()) {
+      const state = this.#core.find(topic, partition);
+      const to = offset ?? state?.originOffset ?? -1;
+      if (state !== undefined && to >= 0) state.seek({ offset: to });
+    }
+    member.forgetDropped();
+    this.#fetcher.wake();
+  }
+
   /** Who this consumer is in its group, and under which epoch; 0 while it has not joined. */
   groupMetadata(): MemberIdentity & { readonly group: string } {
     return { group: this.#settings.group?.group ?? '', ...this.#member('groupMetadata').identity };
@@ -368,10 +421,21 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
   async #close(): Promise<void> {
     // Iterations find it closed when they look.
     await Promise.resolve();
+    this.#delivery.wake();
+    await this.#endTransacting();
     this.#fetcher.close();
     this.#delivery.wake();
     await this.#group?.close();
     await this.#client.close();
+  }
+
+  /** The transaction that is underway is ended while there still is a member. */
+  async #endTransacting(): Promise<void> {
+    const limit = new AbortController();
+    const { clock } = this.#client.environment;
+    const late = sleep(clock, this.#settings.group?.closeTimeoutMs ?? 0, limit.signal).catch(() => undefined);
+    await Promise.race([this.#transacting, late]);
+    limit.abort();
   }
 
   #start(): void {
@@ -415,6 +479,15 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
   #member(what: string): GroupMember {
     if (this.#group !== undefined) return this.#group;
     throw new MillraceError('INVALID_CONFIG', `${what} needs a group: give the consumer one.`);
+  }
+
+  #requireManualCommit(): void {
+    const { group } = this.#settings;
+    if (group !== undefined && !group.autoCommit && group.delivery === 'at-least-once') return;
+    throw new MillraceError(
+      'INVALID_CONFIG',
+      "Transactions commit the offsets of a consumer with a group, autoCommit: false, and delivery 'at-least-once'.",
+    );
   }
 
   #entry({ topic, partition, offset, metadata }: OffsetToCommit): CommitEntry {

@@ -9,6 +9,8 @@ export { ConsumerBatch } from './consumer-batch.js';
 export type { AutoOffsetReset, ConsumerOptions } from './consumer-options.js';
 export type { Assignment, ConsumerRecord, StartPosition, TopicPartition } from './consumer-record.js';
 export type { DeliveryPromise, GroupOptions, PartitionsCallback } from './group/group-options.js';
+export type { TransactionOffsets } from './group/transaction-offsets.js';
 export { PartitionError } from './partition-error.js';
 export type { CallbackFailure, FailureVerdict, RunOptions } from './run/run-options.js';
 export type { WorkerStats } from './run/worker.js';
+export type { ConsumerTransaction, TransactedConsumer, TransactOptions } from './transact.js';

@@ -54,6 +54,8 @@ export class PartitionState {
   begunOffset = -1;
   /** While records are worked on side by side: which of them are finished; undefined: all before the position. */
   finished: FinishedOffsets | undefined;
+  /** Where it began to be read; -1 before. */
+  originOffset = -1;
   /** As last heard from the leader; -1 before. */
   highWatermark = -1;
 
@@ -192,6 +194,7 @@ export class PartitionState {
     this.#phase = 'reading';
     this.#position = offset;
     this.#fetchOffset = offset;
+    if (this.originOffset === -1) this.originOffset = offset;
   }
 
   #succeeded(): void {

@@ -19,4 +19,11 @@ export type {
   RecordRun,
   SendBatchResult,
 } from './producer-record.js';
+export { Transaction, type TopicBatch } from './transaction/transaction.js';
+export type {
+  OffsetInTransaction,
+  OffsetSource,
+  TransactionGroup,
+  TransactionOffsets,
+} from './transaction/transaction-offsets.js';
 export type { ProducerStats } from './producer-stats.js';

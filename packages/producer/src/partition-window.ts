@@ -20,6 +20,9 @@
  *
  * Without idempotence there are no numbers and one batch is in flight at a time.
  *
+ * In a transaction nothing is renumbered: a batch that fails ends the transaction, and the next one has another epoch,
+ * which the window takes when nothing of the earlier one is left (`renew`).
+ *
  * Invariants: #batches has at most `maxInFlight` entries plus what splits added, and only the first `maxInFlight` are
  * ever sent; sequences in it ascend without a gap except at its front; requests in flight all went to one node.
  */
@@ -46,6 +49,7 @@ export interface ProducerIdentity {
 
 export interface WindowOptions {
   readonly idempotent: boolean;
+  readonly transactional: boolean;
   readonly maxInFlight: number;
 }
 
@@ -69,6 +73,8 @@ export class PartitionWindow {
   /** Requests that carry a batch of this partition and have not settled, and where they went. */
   #inFlight = 0;
   #node = -1;
+  /** A transaction has begun, and something of an earlier one is still on its way. */
+  #isOutdated = false;
   /** Nothing is sent before this moment. */
   #retryAtMs = 0;
   #failures = 0;
@@ -88,6 +94,11 @@ export class PartitionWindow {
 
   get isIdle(): boolean {
     return this.#batches.length === 0 && this.#inFlight === 0 && this.source.oldest() === undefined;
+  }
+
+  /** Whether nothing here lacks its outcome. */
+  get isEmpty(): boolean {
+    return this.#batches.length === 0 && this.source.oldest() === undefined;
   }
 
   get unresolved(): readonly ProducerBatch[] {
@@ -113,7 +124,7 @@ export class PartitionWindow {
 
   /** The next batch to send to `node`, or undefined. Changes nothing; `send` does. */
   next(node: number, nowMs: number): ProducerBatch | undefined {
-    if (this.#startsOver || nowMs < this.#retryAtMs) return undefined;
+    if (this.#startsOver || this.#isOutdated || nowMs < this.#retryAtMs) return undefined;
     // What is in flight to a former leader must settle first: on one connection order holds, over two it does not.
     if (this.#inFlight > 0 && (this.#node !== node || this.#gap)) return undefined;
     if (this.needsIdentity) return undefined;
@@ -232,6 +243,27 @@ export class PartitionWindow {
     this.#producerEpoch += 1;
     for (const batch of this.#batches) this.#number(batch);
     return { bumped: true, givenUp };
+  }
+
+  /** Of a transaction: what is here cannot be written under its numbers any more. */
+  get isBroken(): boolean {
+    return this.#batches.length > 0 && (this.#gap || this.#startsOver);
+  }
+
+  /** Takes the identity of the present transaction, unless something of an earlier one is still on its way. */
+  renew(identity: ProducerIdentity): void {
+    const { producerId, producerEpoch } = identity;
+    const isNew = producerId !== this.#producerId || producerEpoch !== this.#producerEpoch;
+    if (!isNew && !this.#startsOver) return;
+    this.#isOutdated = isNew && (this.#batches.length > 0 || this.#inFlight > 0);
+    if (this.#batches.length > 0 || this.#inFlight > 0) return;
+    this.#producerId = producerId;
+    this.#producerEpoch = producerEpoch;
+    this.#nextSequence = 0;
+    this.#gap = false;
+    this.#startsOver = false;
+    this.#retryAtMs = 0;
+    this.#failures = 0;
   }
 
   /** When to look again: a batch gets ready, a retry is due, a deadline passes. Infinity: when something else happens. */

@@ -105,3 +105,12 @@ function anotherPartition(available: readonly number[], current: number, random:
   if (chosen !== current || available.length === 1) return chosen;
   return available[(index + 1) % available.length] ?? 0;
 }
+
+/** By the option of a producer. */
+export function partitionerOf(
+  option: 'murmur2' | 'roundRobin' | Partitioner | undefined,
+  random: () => RandomStream,
+): Partitioner {
+  if (typeof option === 'function') return option;
+  return option === 'roundRobin' ? roundRobinPartitioner() : murmur2Partitioner(random());
+}

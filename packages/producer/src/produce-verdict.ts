@@ -34,6 +34,11 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   FENCED_LEADER_EPOCH: 'retry-refused',
   UNKNOWN_LEADER_EPOCH: 'retry-refused',
   THROTTLING_QUOTA_EXCEEDED: 'retry-refused',
+  // A leader asks the coordinator of the transaction before it writes.
+  CONCURRENT_TRANSACTIONS: 'retry-refused',
+  COORDINATOR_NOT_AVAILABLE: 'retry-refused',
+  COORDINATOR_LOAD_IN_PROGRESS: 'retry-refused',
+  NOT_COORDINATOR: 'retry-refused',
   // The CRC failed: bytes were damaged on their way, and what we hold may still be good.
   CORRUPT_MESSAGE: 'retry-refused',
 
@@ -51,6 +56,12 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   OUT_OF_ORDER_SEQUENCE_NUMBER: 'out-of-order',
   UNKNOWN_PRODUCER_ID: 'producer-lost',
   INVALID_PRODUCER_EPOCH: 'producer-lost',
+
+  // The transaction is over, or was never begun: whoever ends it hears what has become of it.
+  PRODUCER_FENCED: 'refused',
+  INVALID_PRODUCER_ID_MAPPING: 'refused',
+  INVALID_TXN_STATE: 'refused',
+  TRANSACTION_ABORTABLE: 'refused',
 
   MESSAGE_TOO_LARGE: 'too-large',
   RECORD_LIST_TOO_LARGE: 'too-large',

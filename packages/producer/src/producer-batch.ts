@@ -82,9 +82,10 @@ export class ProducerBatch {
   }
 
   /** The bytes to send, made on first use and after `renumber`. */
-  encode(compression: Compression): Uint8Array {
+  encode(compression: Compression, isTransactional: boolean): Uint8Array {
     this.#encoded ??= this.writer.finish({
       compression,
+      isTransactional,
       producerId: this.producerId,
       producerEpoch: this.producerEpoch,
       baseSequence: this.baseSequence,

@@ -21,6 +21,13 @@ export interface ProducerOptions<Key = Bytes, Value = Bytes> {
   readonly compression?: Compression;
   /** No duplicates and no reordering by retries. On by default with acks 'all', impossible without. */
   readonly idempotent?: boolean;
+  /**
+   * Makes the producer transactional: records are sent in transactions, all of which are read or none. The same id again,
+   * in whatever process, shuts the producer that had it before out, and aborts what it left open.
+   */
+  readonly transactionalId?: string;
+  /** A transaction that is open for longer is aborted by the cluster (60 s). */
+  readonly transactionTimeoutMs?: number;
   /** Which partition a record goes to: 'murmur2' (default), 'roundRobin' or a function. */
   readonly partitioner?: 'murmur2' | 'roundRobin' | Partitioner;
   /** A record is acknowledged or failed at most this long after it was accepted (120 s). */
@@ -58,6 +65,8 @@ export interface ProducerSettings {
   readonly bufferMemoryBytes: number;
   readonly compression: Compression;
   readonly idempotent: boolean;
+  readonly transactionalId: string | undefined;
+  readonly transactionTimeoutMs: number;
   readonly deliveryTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly retryBackoffMs: number;
@@ -70,6 +79,7 @@ export interface ProducerSettings {
 /** As many batches of one producer and partition as a broker remembers: with more in flight it could miss a duplicate. */
 const maxIdempotentInFlight = 5;
 
+const maxTransactionalIdLength = 1024;
 const mib = 1024 * 1024;
 
 export function producerSettings(options: Omit<ProducerOptions, 'serializeKey' | 'serializeValue'>): ProducerSettings {
@@ -77,6 +87,11 @@ export function producerSettings(options: Omit<ProducerOptions, 'serializeKey' |
   if (!allowedAcks.includes(acks)) throw invalid('acks', acks, "'all', 1 or 0");
   const idempotent = options.idempotent ?? acks === 'all';
   if (idempotent && acks !== 'all') throw invalid('idempotent', true, "false unless acks is 'all'");
+  const { transactionalId } = options;
+  if (transactionalId !== undefined && (transactionalId === '' || transactionalId.length > maxTransactionalIdLength)) {
+    throw invalid('transactionalId', transactionalId, `a text of 1 to ${maxTransactionalIdLength} characters`);
+  }
+  if (transactionalId !== undefined && !idempotent) throw invalid('idempotent', false, 'true with a transactionalId');
   const maxInFlight = idempotent ? maxIdempotentInFlight : 64;
   const settings: ProducerSettings = {
     acks: acks === 'all' ? -1 : acks,
@@ -85,6 +100,8 @@ export function producerSettings(options: Omit<ProducerOptions, 'serializeKey' |
     bufferMemoryBytes: number('bufferMemoryBytes', options.bufferMemoryBytes ?? 64 * mib, 1024, 2 ** 40),
     compression: options.compression ?? 'none',
     idempotent,
+    transactionalId,
+    transactionTimeoutMs: number('transactionTimeoutMs', options.transactionTimeoutMs ?? 60_000, 1, 2 ** 31 - 1),
     deliveryTimeoutMs: number('deliveryTimeoutMs', options.deliveryTimeoutMs ?? 120_000, 1, 2 ** 31 - 1),
     requestTimeoutMs: number('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 1, 2 ** 31 - 1),
     retryBackoffMs: number('retryBackoffMs', options.retryBackoffMs ?? 50, 1, 3_600_000),

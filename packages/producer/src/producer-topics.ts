@@ -132,6 +132,11 @@ export class ProducerTopics {
   /** Ends look-ups and fails what still waits. */
   close(error: MillraceError): void {
     this.#closing.abort(error);
+    this.failAll(error);
+  }
+
+  /** Fails what waits for its topic to be known. */
+  failAll(error: MillraceError): void {
     for (const topic of this.#topics.values()) this.#failWaiting(topic, error);
   }
 

@@ -11,22 +11,38 @@
 import { backoffMs, completion, MillraceError, type Completion, type Environment } from '@millrace/base';
 import { ClusterClient } from '@millrace/client';
 import { loadCompression } from '@millrace/record';
+import { abortable } from './abortable.js';
 import { Accumulator, leastBytes } from './accumulator.js';
 import { BatchSend } from './batch-send.js';
 import { Delivery } from './delivery.js';
 import { FlushTracker } from './flush-tracker.js';
 import { Overflow } from './overflow.js';
-import { murmur2Partitioner, roundRobinPartitioner, type Partitioner } from './partitioner.js';
-import { producerSettings, type ProducerOptions, type ProducerSettings } from './producer-options.js';
+import { type Partitioner, partitionerOf } from './partitioner.js';
+import {
+  producerSettings,
+  type ProducerOptions,
+  type ProducerSettings,
+  type UnobservedFailure,
+} from './producer-options.js';
 import type { BatchRecord, Bytes, DeliveryCallback, ProducerRecord, SendBatchResult } from './producer-record.js';
 import type { ProducerStats } from './producer-stats.js';
 import { ProducerTopics } from './producer-topics.js';
+import { asPreparationError, isBytes, notBytes } from './record-bytes.js';
 import { Sender } from './sender.js';
 import { SenderCore, type ResolvedBatch } from './sender-core.js';
 import type { TopicBuffer } from './topic-buffer.js';
+import type { Transaction } from './transaction/transaction.js';
+import { Transactions } from './transaction/transactions.js';
 import { TurnTime } from './turn-time.js';
 import { UnobservedFailures } from './unobserved-failures.js';
-import { failSink, placeSink, type Sink, type WaitingRecord } from './waiting-record.js';
+import {
+  failSink,
+  placeSink,
+  type Sink,
+  waitingBytes,
+  waitingOverheadBytes,
+  type WaitingRecord,
+} from './waiting-record.js';
 
 export class Producer<Key = Bytes, Value = Bytes> {
   readonly #options: ProducerOptions<Key, Value>;
@@ -42,6 +58,8 @@ export class Producer<Key = Bytes, Value = Bytes> {
   readonly #sender: Sender;
   readonly #overflow: Overflow<Key, Value>;
   readonly #unobserved: UnobservedFailures;
+  /** Of a producer with a transactional id: then everything is sent in transactions. */
+  readonly #transactions: Transactions<Key, Value> | undefined;
   /** Whether the codec is there: until then records are accepted, and wait. */
   #isLoaded = false;
   #roomWaiters: Completion<void>[] = [];
@@ -64,7 +82,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
     this.#environment = this.#client.environment;
     const { clock, random } = this.#environment;
     this.#turnTime = new TurnTime(clock);
-    this.#partitioner = partitionerOf(options.partitioner, this.#environment);
+    this.#partitioner = partitionerOf(options.partitioner, () => random.stream('producer.partitioner'));
     this.#accumulator = new Accumulator(settings, clock, this.#flushes);
     this.#overflow = new Overflow(settings.bufferMemoryBytes, this.#flushes);
     this.#unobserved = new UnobservedFailures(options.onError);
@@ -72,6 +90,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
     const retries = random.stream('producer.retries');
     this.#core = new SenderCore({
       ...settings,
+      transactional: settings.transactionalId !== undefined,
       backoffMs: (failures) => backoffMs(failures, backoff, retries),
       split: (batch) => this.#accumulator.split(batch),
     });
@@ -84,7 +103,11 @@ export class Producer<Key = Bytes, Value = Bytes> {
       buffers: {
         lingerMs: settings.lingerMs,
         flushes: this.#flushes,
-        window: { idempotent: settings.idempotent, maxInFlight: settings.maxInFlightRequests },
+        window: {
+          idempotent: settings.idempotent,
+          transactional: settings.transactionalId !== undefined,
+          maxInFlight: settings.maxInFlightRequests,
+        },
       },
       place: (topic, records) => this.#placeWaiting(topic, records),
       fail: (topic, records, error) => this.#failWaiting(topic, records, error),
@@ -103,7 +126,22 @@ export class Producer<Key = Bytes, Value = Bytes> {
       random: retries,
       deliver: (resolved) => this.#deliver(resolved),
     });
+    this.#transactions = this.#newTransactions();
     void this.#load();
+  }
+
+  /**
+   * Runs `work` in a transaction: what it sends and commits through `tx` counts as a whole once this resolves, and not at
+   * all when it rejects. A failure of `work` aborts the transaction. Where a commit is not answered, it is asked for until
+   * its outcome is known.
+   */
+  async transaction<Result>(work: (tx: Transaction<Key, Value>) => Promise<Result> | Result): Promise<Result> {
+    return this.#requireTransactions().run(work);
+  }
+
+  /** For programs to which `transaction` gives too little say. One at a time; end it with `commit` or `abort`. */
+  async beginTransaction(): Promise<Transaction<Key, Value>> {
+    return this.#requireTransactions().begin();
   }
 
   /**
@@ -111,11 +149,16 @@ export class Producer<Key = Bytes, Value = Bytes> {
    * failure that nobody awaits is told to `onError`, or else thrown by the next `flush` or `close`.
    */
   send(record: ProducerRecord<Key, Value>): Delivery {
+    this.#requirePlain();
+    return this.#send(record);
+  }
+
+  #send(record: ProducerRecord<Key, Value>): Delivery {
     const delivery = new Delivery();
     try {
       this.#assertOpen();
       if (this.#overflow.isEmpty && this.#accept(record.topic, record, delivery)) return delivery;
-      if (this.#overflow.offer({ topic: record.topic, records: [record], sink: delivery }, this.#sizeOf(record))) {
+      if (this.#overflow.offer({ topic: record.topic, records: [record], sink: delivery }, waitingBytes(record))) {
         return delivery;
       }
       throw new MillraceError(
@@ -125,7 +168,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
         { retriable: true },
       );
     } catch (error) {
-      this.#failEarly(delivery, asMillraceError(error));
+      this.#failEarly(delivery, asPreparationError(error));
       return delivery;
     }
   }
@@ -135,6 +178,14 @@ export class Producer<Key = Bytes, Value = Bytes> {
    * all have their outcome and any failed. Records of one partition keep their order.
    */
   sendBatch(batch: {
+    readonly topic: string;
+    readonly records: readonly BatchRecord<Key, Value>[];
+  }): Promise<SendBatchResult> {
+    this.#requirePlain();
+    return this.#sendBatch(batch);
+  }
+
+  #sendBatch(batch: {
     readonly topic: string;
     readonly records: readonly BatchRecord<Key, Value>[];
   }): Promise<SendBatchResult> {
@@ -148,7 +199,8 @@ export class Producer<Key = Bytes, Value = Bytes> {
       this.#drainOverflow();
     } catch (error) {
       this.#recordsFailed += batch.records.length;
-      send.refused(asMillraceError(error), batch.records.length);
+      this.#core.failTransaction(asPreparationError(error));
+      send.refused(asPreparationError(error), batch.records.length);
       send.complete();
     }
     return send.promise;
@@ -159,6 +211,11 @@ export class Producer<Key = Bytes, Value = Bytes> {
    * and offer the record again. Throws for a record that can never be sent.
    */
   enqueue(record: ProducerRecord<Key, Value>, onDelivery?: DeliveryCallback): boolean {
+    this.#requirePlain();
+    return this.#enqueue(record, onDelivery);
+  }
+
+  #enqueue(record: ProducerRecord<Key, Value>, onDelivery?: DeliveryCallback): boolean {
     this.#assertOpen();
     return this.#overflow.isEmpty && this.#accept(record.topic, record, onDelivery);
   }
@@ -184,7 +241,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
 
   /**
    * Flushes, then closes the connections. What is not acknowledged after `timeoutMs` (the delivery timeout by default)
-   * fails. Closing twice waits for the same end.
+   * fails. A transaction that is open is aborted. Closing twice waits for the same end.
    */
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     this.#closed ??= this.#close(options.timeoutMs ?? this.#settings.deliveryTimeoutMs);
@@ -233,8 +290,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
       this.#wait(topicName, { key, value, record, timestampMs, sink, sizeBytes });
     } else {
       const partition = record.partition ?? this.#partitioner(topic, key, value);
-      const buffer = topic.buffer(partition);
-      if (buffer === undefined) throw noPartition(topic, partition);
+      const buffer = topic.requireBuffer(partition);
       const batch = this.#accumulator.append(buffer, key, value, record.headers, timestampMs);
       if (sink !== undefined) placeSink(sink, batch);
       this.#core.activate(buffer.window);
@@ -286,14 +342,13 @@ export class Producer<Key = Bytes, Value = Bytes> {
   #placeOne(topic: TopicBuffer, { key, value, headers, partition, timestampMs, sink }: WaitingRecord): void {
     try {
       const chosen = partition ?? this.#partitioner(topic, key, value);
-      const buffer = topic.buffer(chosen);
-      if (buffer === undefined) throw noPartition(topic, chosen);
+      const buffer = topic.requireBuffer(chosen);
       const batch = this.#accumulator.append(buffer, key, value, headers, timestampMs);
       placeSink(sink, batch);
       if (sink instanceof BatchSend) sink.forget();
       this.#core.activate(buffer.window);
     } catch (error) {
-      this.#failed(topic.name, sink, asMillraceError(error));
+      this.#failed(topic.name, sink, asPreparationError(error));
     }
   }
 
@@ -308,15 +363,17 @@ export class Producer<Key = Bytes, Value = Bytes> {
 
   #failed(topic: string, sink: Sink, error: MillraceError): void {
     this.#recordsFailed += 1;
-    if (!failSink(sink, error)) this.#unobserved.add(error, { topic, partition: undefined, recordCount: 1 });
+    this.#core.failTransaction(error);
+    if (!failSink(sink, error)) this.#unobservedFailure(error, { topic, partition: undefined, recordCount: 1 });
   }
 
   /** A `send` that failed before its caller had the handle: whether anybody looks is known a turn later. */
   #failEarly(delivery: Delivery, error: MillraceError): void {
     this.#recordsFailed += 1;
+    this.#core.failTransaction(error);
     delivery.fail(error);
     this.#environment.clock.nextTurn(() => {
-      if (!delivery.observed) this.#unobserved.add(error, { topic: '', partition: undefined, recordCount: 1 });
+      if (!delivery.observed) this.#unobservedFailure(error, { topic: '', partition: undefined, recordCount: 1 });
     });
   }
 
@@ -333,7 +390,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
       this.#accumulator.release(batch);
       const unobserved = batch.deliveries.resolve({ error, baseOffset }, recordCount, this.#environment.clock);
       if (error !== undefined && unobserved > 0) {
-        this.#unobserved.add(error, { topic: batch.topic, partition: batch.partition, recordCount: unobserved });
+        this.#unobservedFailure(error, { topic: batch.topic, partition: batch.partition, recordCount: unobserved });
       }
       this.#flushes.resolved(batch.generation, recordCount);
     }
@@ -364,9 +421,10 @@ export class Producer<Key = Bytes, Value = Bytes> {
       } catch (error) {
         if (sink instanceof BatchSend) {
           this.#recordsFailed += 1;
-          sink.refused(asMillraceError(error), 1);
+          this.#core.failTransaction(asPreparationError(error));
+          sink.refused(asPreparationError(error), 1);
         } else {
-          this.#failEarly(sink, asMillraceError(error));
+          this.#failEarly(sink, asPreparationError(error));
         }
         return true;
       }
@@ -383,7 +441,7 @@ export class Producer<Key = Bytes, Value = Bytes> {
       this.#isLoaded = true;
       this.#wake();
     } catch (error) {
-      this.#unusable = asMillraceError(error);
+      this.#unusable = asPreparationError(error);
       this.#failEverything(this.#unusable);
     }
   }
@@ -391,16 +449,70 @@ export class Producer<Key = Bytes, Value = Bytes> {
   async #close(timeoutMs: number): Promise<void> {
     const timeUp = completion();
     const timer = this.#environment.clock.schedule(timeoutMs, () => timeUp.resolve());
-    const flushed = this.#flushes.flush();
-    this.#wake();
+    const ended = this.#transactions?.close(timeoutMs) ?? Promise.resolve();
+    const flushed = ended.then(() => {
+      const flush = this.#flushes.flush();
+      this.#wake();
+      return flush;
+    });
     await Promise.race([flushed, timeUp.promise]);
     timer.cancel();
     const error = new MillraceError('PRODUCER_CLOSED', 'The producer was closed before the record was acknowledged.');
+    this.#transactions?.giveUp(error);
     this.#failEverything(error);
     this.#sender.close();
     for (const waiter of this.#roomWaiters) waiter.resolve();
     await this.#client.close();
     this.#unobserved.throwIfAny();
+  }
+
+  #requireTransactions(): Transactions<Key, Value> {
+    this.#assertOpen();
+    if (this.#transactions !== undefined) return this.#transactions;
+    throw new MillraceError('INVALID_CONFIG', 'A producer needs a transactionalId for transactions.');
+  }
+
+  #newTransactions(): Transactions<Key, Value> | undefined {
+    const { transactionalId } = this.#settings;
+    if (transactionalId === undefined) return undefined;
+    return new Transactions({
+      client: this.#client,
+      transactionalId,
+      settings: this.#settings,
+      core: this.#core,
+      fail: (error) => this.#failTransaction(error),
+      flush: () => {
+        const flushed = this.#flushes.flush();
+        this.#wake();
+        return flushed;
+      },
+      sends: {
+        send: (record) => this.#send(record),
+        sendBatch: (batch) => this.#sendBatch(batch),
+        enqueue: (record, onDelivery) => this.#enqueue(record, onDelivery),
+        ready: (options) => this.ready(options),
+      },
+    });
+  }
+
+  #failTransaction(error: MillraceError): void {
+    this.#core.failTransaction(error);
+    this.#overflow.clear(error, (delivery) => this.#failEarly(delivery, error));
+    this.#topics.failAll(error);
+    this.#wake();
+  }
+
+  #requirePlain(): void {
+    if (this.#transactions === undefined) return;
+    throw new MillraceError(
+      'INVALID_TXN_STATE',
+      'A producer with a transactionalId sends in transactions: use producer.transaction(tx => tx.send(...)).',
+    );
+  }
+
+  /** A failure of a record in a transaction is told by the end of that. */
+  #unobservedFailure(error: MillraceError, failure: UnobservedFailure): void {
+    if (this.#transactions === undefined) this.#unobserved.add(error, failure);
   }
 
   #failEverything(error: MillraceError): void {
@@ -416,56 +528,4 @@ export class Producer<Key = Bytes, Value = Bytes> {
       throw new MillraceError('PRODUCER_CLOSED', 'The producer is closed: no more records can be sent with it.');
     }
   }
-
-  #sizeOf(record: ProducerRecord<Key, Value>): number {
-    const size = (field: unknown): number =>
-      typeof field === 'string' || field instanceof Uint8Array ? field.length : 0;
-    return waitingOverheadBytes + size(record.key) + size(record.value);
-  }
-}
-
-/** What a record that is kept as an object costs beside its key and value, roughly. */
-const waitingOverheadBytes = 100;
-
-function partitionerOf(option: ProducerOptions['partitioner'], environment: Environment): Partitioner {
-  if (typeof option === 'function') return option;
-  if (option === 'roundRobin') return roundRobinPartitioner();
-  return murmur2Partitioner(environment.random.stream('producer.partitioner'));
-}
-
-function isBytes(field: unknown): field is Bytes {
-  return typeof field === 'string' || field === null || field instanceof Uint8Array;
-}
-
-function notBytes(topic: string, what: 'key' | 'value'): MillraceError {
-  return new MillraceError(
-    'INVALID_RECORD',
-    `The ${what} of a record for ${topic} is no string, Uint8Array or null: convert it, or give the producer a serializer.`,
-  );
-}
-
-function noPartition(topic: TopicBuffer, partition: number): MillraceError {
-  return new MillraceError(
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    `Topic ${topic.name} has partitions 0 to ${topic.partitionCount - 1}, no partition ${partition}.`,
-  );
-}
-
-function asMillraceError(error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new MillraceError('INVALID_RECORD', `A record could not be prepared: ${message}`, { cause: error });
-}
-
-function abortable<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) {
-      abort();
-      return;
-    }
-    signal.addEventListener('abort', abort, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -8,6 +8,8 @@
  *
  * Limits: at most `maxInFlightRequests` to a node, one batch of a partition in a request, `maxRequestBytes` unless a
  * single batch is larger. Every batch has its outcome by its deadline, whatever the cluster does.
+ *
+ * In a transaction the first batch that fails is the end of it: all others fail with it, until the next one begins.
  */
 import { assert, MillraceError } from '@millrace/base';
 import { retryDecision } from '@millrace/client';
@@ -17,6 +19,7 @@ import type { ProducerBatch } from './producer-batch.js';
 
 export interface SenderCoreOptions {
   readonly idempotent: boolean;
+  readonly transactional: boolean;
   readonly maxInFlightRequests: number;
   readonly maxRequestBytes: number;
   readonly deliveryTimeoutMs: number;
@@ -71,6 +74,9 @@ export class SenderCore {
   readonly #inFlightByNode = new Map<number, number>();
   #inFlight = 0;
   #identity: ProducerIdentity | undefined;
+  /** Why the present transaction can only be aborted. */
+  #failure: MillraceError | undefined;
+  #hasSent = false;
   #resolved: ResolvedBatch[] = [];
   #staleTopics = new Set<string>();
   #retries = 0;
@@ -106,6 +112,27 @@ export class SenderCore {
 
   identify(identity: ProducerIdentity): void {
     this.#identity = identity;
+  }
+
+  /** What is put into sources from now on belongs to another transaction. All of the one before has its outcome. */
+  beginTransaction(identity: ProducerIdentity): void {
+    this.#identity = identity;
+    this.#failure = undefined;
+    this.#hasSent = false;
+  }
+
+  /** In a transaction: everything of it that has no outcome fails, and what is added to it will. Else nothing happens. */
+  failTransaction(error: MillraceError): void {
+    if (this.#options.transactional) this.#failure ??= error;
+  }
+
+  get failure(): MillraceError | undefined {
+    return this.#failure;
+  }
+
+  /** Whether anything of the present transaction was sent. */
+  get hasSent(): boolean {
+    return this.#hasSent;
   }
 
   poll(nowMs: number, leaderOf: LeaderLookup): Poll {
@@ -179,20 +206,31 @@ export class SenderCore {
     let identityWanted = false;
     let kept = 0;
     for (const window of this.#active) {
-      const { bumped, givenUp } = window.closeGap();
-      if (bumped) this.#epochBumps += 1;
-      for (const batch of givenUp) this.#resolve(batch, unknownOutcome(batch), -1);
+      if (this.#options.transactional) this.#prepareTransaction(window);
+      else this.#closeGap(window);
       if (window.isIdle) {
         window.isActive = false;
         continue;
       }
       this.#active[kept++] = window;
-      if (!window.needsIdentity) continue;
+      if (!window.needsIdentity || this.#options.transactional) continue;
       if (this.#identity !== undefined && window.accepts(this.#identity)) window.adopt(this.#identity);
       else identityWanted = true;
     }
     this.#active.length = kept;
     return identityWanted;
+  }
+
+  #closeGap(window: PartitionWindow): void {
+    const { bumped, givenUp } = window.closeGap();
+    if (bumped) this.#epochBumps += 1;
+    for (const batch of givenUp) this.#resolve(batch, unknownOutcome(batch), -1);
+  }
+
+  #prepareTransaction(window: PartitionWindow): void {
+    if (window.isBroken) this.#failure ??= brokenTransaction(window);
+    if (this.#failure !== undefined) this.#failAll(window, this.#failure);
+    else if (this.#identity !== undefined) window.renew(this.#identity);
   }
 
   /** One pass over the partitions. Returns whether another may find more. */
@@ -219,6 +257,7 @@ export class SenderCore {
         this.#inFlight += 1;
       }
       window.send(batch, node);
+      this.#hasSent = true;
       if (batch.attempts > 1) this.#retries += 1;
       request.entries.push({ window, batch });
       request.sizeBytes += batch.sizeBytes;
@@ -267,7 +306,7 @@ export class SenderCore {
         this.#outOfOrder(window, batch, error);
         return;
       case 'producer-lost':
-        if (batch.producerId === -1) this.#fail(window, batch, error);
+        if (batch.producerId === -1 || this.#options.transactional) this.#fail(window, batch, error);
         else window.loseIdentity(batch.producerId, batch.producerEpoch);
         return;
       case 'too-large':
@@ -288,7 +327,8 @@ export class SenderCore {
       this.#fail(window, batch, error);
     } else if (batch.sentAsOldest && window.unresolved[0] === batch) {
       // Nothing of ours is missing before it but what failed: under this number it will never pass.
-      if (batch.outcomeUnknown) this.#fail(window, batch, unknownOutcome(batch));
+      if (this.#options.transactional) this.#fail(window, batch, error);
+      else if (batch.outcomeUnknown) this.#fail(window, batch, unknownOutcome(batch));
       else window.markGap();
     }
     // Else its predecessor is missing too and will be sent again before it.
@@ -310,11 +350,13 @@ export class SenderCore {
   }
 
   #fail(window: PartitionWindow, batch: ProducerBatch, error: MillraceError): void {
+    this.failTransaction(error);
     window.remove(batch, true);
     this.#resolve(batch, error, -1);
   }
 
   #failAll(window: PartitionWindow, error: MillraceError): void {
+    if (!window.isEmpty) this.failTransaction(error);
     for (const batch of [...window.unresolved]) this.#fail(window, batch, error);
     while (window.source.oldest() !== undefined) this.#resolve(window.source.take(), error, -1);
   }
@@ -327,7 +369,9 @@ export class SenderCore {
       for (;;) {
         const batch = window.source.oldest();
         if (batch === undefined || nowMs < batch.deadlineMs) break;
-        this.#resolve(window.source.take(), this.#expired(batch), -1);
+        const error = this.#expired(batch);
+        this.failTransaction(error);
+        this.#resolve(window.source.take(), error, -1);
       }
     }
   }
@@ -349,6 +393,13 @@ export class SenderCore {
     batch.resolved = true;
     this.#resolved.push({ batch, error, baseOffset });
   }
+}
+
+function brokenTransaction({ topic, partition }: PartitionWindow): MillraceError {
+  return new MillraceError(
+    'TRANSACTION_ABORTABLE',
+    `Records of the transaction for ${topic}-${partition} cannot be written any more: abort it, and do it again.`,
+  );
 }
 
 function unknownOutcome(batch: ProducerBatch): MillraceError {

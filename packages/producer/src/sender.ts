@@ -104,7 +104,7 @@ export class Sender {
     const payload = [];
     for (const { batch } of request.entries) {
       const topic = client.cachedTopic(batch.topic);
-      const bytes = batch.encode(settings.compression);
+      const bytes = batch.encode(settings.compression, settings.transactionalId !== undefined);
       payload.push(bytes);
       partitions.push({
         topicId: topic?.topicId ?? '',
@@ -113,7 +113,12 @@ export class Sender {
         bytes: bytes.length,
       });
     }
-    const body = { acks: settings.acks, timeoutMs: settings.requestTimeoutMs, transactionalId: null, partitions };
+    const body = {
+      acks: settings.acks,
+      timeoutMs: settings.requestTimeoutMs,
+      transactionalId: settings.transactionalId ?? null,
+      partitions,
+    };
     const options = { timeoutMs: settings.requestTimeoutMs, expectReply: settings.acks !== 0 };
     const reply = await client.call({ node: request.node }, produceApi, body, payload, options);
     return reply.body;

@@ -1,4 +1,5 @@
 /** A topic as the producer knows it: its partitions with what waits for them, and what a partitioner may know. */
+import { MillraceError } from '@millrace/base';
 import type { PartitionerTopic } from './partitioner.js';
 import { PartitionBuffer, type PartitionBufferOptions } from './partition-buffer.js';
 
@@ -23,6 +24,16 @@ export class TopicBuffer implements PartitionerTopic {
 
   buffer(partition: number): PartitionBuffer | undefined {
     return partition < this.#partitionCount ? this.#buffers[partition] : undefined;
+  }
+
+  /** Throws for a partition that the topic does not have. */
+  requireBuffer(partition: number): PartitionBuffer {
+    const buffer = this.buffer(partition);
+    if (buffer !== undefined) return buffer;
+    throw new MillraceError(
+      'UNKNOWN_TOPIC_OR_PARTITION',
+      `Topic ${this.name} has partitions 0 to ${this.partitionCount - 1}, no partition ${partition}.`,
+    );
   }
 
   /** Takes in what the cluster says. */

@@ -23,6 +23,18 @@ export interface WaitingRecord {
   readonly generation: Generation;
 }
 
+/** What a record that is kept as an object costs beside its key and value, roughly. */
+export const waitingOverheadBytes = 100;
+
+/** What a record that has not been looked at yet takes, roughly. */
+export function waitingBytes({ key, value }: { readonly key?: unknown; readonly value: unknown }): number {
+  return waitingOverheadBytes + lengthOf(key) + lengthOf(value);
+}
+
+function lengthOf(field: unknown): number {
+  return typeof field === 'string' || field instanceof Uint8Array ? field.length : 0;
+}
+
 /** The record is the last one of `batch`, whose outcome becomes its own. */
 export function placeSink(sink: Sink, batch: ProducerBatch): void {
   if (sink === undefined) return;

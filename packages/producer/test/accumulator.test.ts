@@ -26,13 +26,17 @@ function setUp(lingerMs = 0): {
   const clock = new ManualClock();
   const flushes = new FlushTracker();
   const accumulator = new Accumulator(settings, clock, flushes);
-  const topic = new TopicBuffer('t', { lingerMs, flushes, window: { idempotent: true, maxInFlight: 5 } });
+  const topic = new TopicBuffer('t', {
+    lingerMs,
+    flushes,
+    window: { idempotent: true, transactional: false, maxInFlight: 5 },
+  });
   topic.update([0, -1]);
   return { clock, flushes, accumulator, topic, buffer: topic.buffer(0) as PartitionBuffer };
 }
 
 const values = (batch: ProducerBatch): string[] =>
-  [...recordsOf(batch.encode('none'), { maxDecompressedBytes: 1 << 20 })].map(({ value }) => String(value));
+  [...recordsOf(batch.encode('none', false), { maxDecompressedBytes: 1 << 20 })].map(({ value }) => String(value));
 
 describe('accumulator', () => {
   test('fills one batch after the other and gives them out in order', () => {
@@ -144,7 +148,7 @@ describe('accumulator', () => {
       ['v0', 'v1'],
       ['v2', 'v3', 'v4'],
     ]);
-    const [first] = recordsOf(halves![1].encode('gzip'), { maxDecompressedBytes: 1000 });
+    const [first] = recordsOf(halves![1].encode('gzip', false), { maxDecompressedBytes: 1000 });
     expect([first?.timestampMs, String(first?.key), String(first?.headers[0]?.[1])]).toEqual([102, 'k2', '2']);
     for (const half of halves!) accumulator.release(half);
     expect(accumulator.usedBytes).toBe(0);

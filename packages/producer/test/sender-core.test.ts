@@ -36,6 +36,7 @@ class Bench {
   constructor(partitions: number, idempotent = true, maxInFlightRequests = 5) {
     this.core = new SenderCore({
       idempotent,
+      transactional: false,
       maxInFlightRequests,
       maxRequestBytes: 1000,
       deliveryTimeoutMs,
@@ -45,7 +46,13 @@ class Bench {
     for (let partition = 0; partition < partitions; partition++) {
       const source = new ListSource();
       this.sources.push(source);
-      this.windows.push(new PartitionWindow('t', partition, source, { idempotent, maxInFlight: maxInFlightRequests }));
+      this.windows.push(
+        new PartitionWindow('t', partition, source, {
+          idempotent,
+          transactional: false,
+          maxInFlight: maxInFlightRequests,
+        }),
+      );
     }
   }
 

@@ -17,6 +17,7 @@ import { offsetForLeaderEpochHandler } from './23-offset-for-leader-epoch.js';
 import { addPartitionsToTxnHandler } from './24-add-partitions-to-txn.js';
 import { endTxnHandler } from './26-end-txn.js';
 import { writeTxnMarkersHandler } from './27-write-txn-markers.js';
+import { txnOffsetCommitHandler } from './28-txn-offset-commit.js';
 import { describeConfigsHandler } from './32-describe-configs.js';
 import { describeLogDirsHandler } from './35-describe-log-dirs.js';
 import { createPartitionsHandler } from './37-create-partitions.js';
@@ -67,6 +68,7 @@ export function dispatchTable(services: BrokerServices): readonly AnyHandler[] {
     replicaFetchHandler(services),
     offsetCommitHandler(services),
     offsetFetchHandler(services),
+    txnOffsetCommitHandler(services),
     findCoordinatorHandler(services),
     listGroupsHandler(services),
     deleteGroupsHandler(services),

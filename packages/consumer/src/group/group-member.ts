@@ -19,6 +19,7 @@ import { Holdings, type HoldingsOptions, type Work } from './holdings.js';
 import { Membership, type Beat, type GroupPartition } from './membership.js';
 import { OffsetCommitter, isFenced, type MemberIdentity } from './offset-committer.js';
 import { StallWatch } from './stall-watch.js';
+import { transactionOffsets, type TransactionOffsets } from './transaction-offsets.js';
 
 export interface GroupWork extends Work {
   readonly hands: readonly Hand[];
@@ -98,6 +99,17 @@ export class GroupMember {
       memberEpoch: this.#membership.epoch,
       instanceId: this.#options.settings.instanceId,
     };
+  }
+
+  /** What was handed over and is not committed. */
+  transactionOffsets(): TransactionOffsets {
+    const { group } = this.#options.settings;
+    return transactionOffsets({ group, identity: this.identity, holdings: this.#holdings, committer: this.committer });
+  }
+
+  /** The program goes back to what is committed: what was lost in between is no concern any more. */
+  forgetDropped(): void {
+    this.#holdings.takeDropped();
   }
 
   /** Whether it has joined, and all that it was told is done. */

@@ -60,6 +60,8 @@ export class Holdings {
   /** Partitions of a topic when it was first read: those that come later are new, and begin at their beginning. */
   readonly #firstCounts = new Map<string, number>();
   #last: Promise<unknown> = Promise.resolve();
+  /** One that is gone, of which something was handed over and not committed. */
+  #dropped: PartitionState | undefined;
   /** Rises whenever everything is lost: what was begun before is void. */
   #life = 0;
 
@@ -73,6 +75,13 @@ export class Holdings {
 
   topicIdOf(state: PartitionState): string | undefined {
     return this.#states.get(state)?.topicId;
+  }
+
+  /** A partition that is gone since this was last asked, of which something was handed over and not committed. */
+  takeDropped(): PartitionState | undefined {
+    const dropped = this.#dropped;
+    this.#dropped = undefined;
+    return dropped;
   }
 
   /** What is processed and not committed. */
@@ -241,6 +250,8 @@ export class Holdings {
   #remove(state: PartitionState): void {
     const { core, work, committer } = this.#options;
     this.#states.delete(state);
+    const handedOut = handedOver(state) ?? -1;
+    if (handedOut > Math.max(state.originOffset, committer.committedOf(state))) this.#dropped = state;
     committer.forget(state);
     if (work.isReading(state)) work.putBack();
     core.remove(state);
