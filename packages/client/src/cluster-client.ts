@@ -4,7 +4,7 @@
  *
  * It never repeats a request by itself; `withRetries` does, and it knows which failures are worth it.
  */
-import { errorMessage, type Backoff, type Environment, type RandomStream } from '@millrace/base';
+import { errorCode, errorMessage, type Backoff, type Environment, type RandomStream } from '@millrace/base';
 import {
   errorFromWire,
   findCoordinatorApi,
@@ -179,6 +179,8 @@ export class ClusterClient {
   /** Tells of a failure met while using what `topics` says: refreshes it in the background when it may be out of date. */
   noteError(error: unknown, topics: readonly string[] = []): void {
     if (this.isClosed || retryDecision(error) !== 'refresh') return;
+    // An answer may say it of one of its entries: the call itself has not failed then.
+    if (errorCode(error) === 'NOT_COORDINATOR') this.#coordinators.clear();
     this.#links.doubtLastAnswer();
     this.#refreshInBackground(topics);
   }

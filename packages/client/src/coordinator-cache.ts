@@ -26,6 +26,11 @@ export class CoordinatorCache {
   forget(key: CoordinatorKey, nodeId: number): void {
     if (this.get(key) === nodeId) this.#nodes.delete(textOf(key));
   }
+
+  /** Somebody is not what it was, and which key it was about is not known. */
+  clear(): void {
+    this.#nodes.clear();
+  }
 }
 
 function textOf({ type, key }: CoordinatorKey): string {

@@ -248,7 +248,8 @@ export class Fetcher {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        if (this.#isHopeless(error, lookUp, this.#seen.has(name))) {
+        // In a group the coordinator has answered already, whatever became of the look-ups.
+        if (this.#isHopeless(error, lookUp, this.#seen.has(name) || client.nodes.length > 0)) {
           this.#lookUps.delete(name);
           onTopicError(name, asMillraceError(error));
           return;

@@ -260,6 +260,7 @@ export class GroupCoordinator {
       committed: (state, entries) => {
         this.#metrics.committed(entries);
         this.#noteEntries(state, entries, led);
+        this.#noteLateMetadata(entries, index);
       },
       ended: () => {
         if (this.#led.get(index) === led) this.#led.delete(index);
@@ -301,6 +302,14 @@ export class GroupCoordinator {
       for (const memberId of held.of(group)) {
         if (after === undefined || hasNews(after, memberId)) held.end(group, memberId, true);
       }
+    }
+  }
+
+  /** What the metadata told while a rebalance was being committed was not told to that group: its state was not there yet. */
+  #noteLateMetadata(entries: readonly GroupEntry[], index: number): void {
+    const { position } = this.#options.controller.image;
+    for (const { type, group, value } of entries) {
+      if (type === 'group' && value !== null && value.metadataPosition < position) this.#noteTopics(group, index);
     }
   }
 
