@@ -4,6 +4,7 @@ import type { History } from '../workload/history.js';
 import { checkConsumers } from './check-consumers.js';
 import { checkDeadlines } from './check-deadlines.js';
 import { checkDurability } from './check-durability.js';
+import { checkGroups } from './check-groups.js';
 import { checkOffsets } from './check-offsets.js';
 import { checkProducers } from './check-producers.js';
 import { checkTimes } from './check-times.js';
@@ -22,7 +23,18 @@ const checks: readonly HistoryCheck[] = [
 ];
 
 export function checkHistory(history: History, plan: Plan): Violation[] {
-  return violationsIn(history, expectationsOf(plan));
+  const topics = expectationsOf(plan);
+  const ofGroups = checkGroups(history, { groups: plan.config.groups ?? [], topics, isQuiet: isQuiet(plan) });
+  return [...violationsIn(history, topics), ...ofGroups];
+}
+
+/** Nothing took a member by surprise. */
+function isQuiet({ config, operations, faults }: Plan): boolean {
+  const isSurprise = operations.some((each) => each.kind === 'member' && ['kill', 'pause'].includes(each.action));
+  const members = (config.groups ?? []).flatMap((group) => group.members);
+  const sessionMs = Number(config.nodeSettings['group.consumer.session.timeout.ms'] ?? Infinity);
+  const isHasty = sessionMs < 3000 || members.some(({ maxPollIntervalMs }) => maxPollIntervalMs < 5000);
+  return faults.length === 0 && !isSurprise && !isHasty;
 }
 
 /** As `checkHistory`, for a history that no plan made. */

@@ -5,6 +5,7 @@
 import { seededRandom } from '@millrace/testkit';
 import { Choice } from './choice.js';
 import { drawFaults } from './draw-faults.js';
+import { aimedAtCoordinators, drawGroups, withMemberOperations } from './draw-groups.js';
 import { drawOperations } from './draw-operations.js';
 import { long, short, type PlanSize } from './plan-size.js';
 import type { ConsumerPlan, DelayRange, Ending, Plan, PlanConfig, ProducerPlan, TopicPlan } from './plan.js';
@@ -17,12 +18,14 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
   const random = seededRandom(`plan ${seed}`);
   const choice = (name: string): Choice => new Choice(random.stream(name));
   const size = choice('size').chance(0.75) ? short : long;
-  const config = drawConfig(choice, size, options);
+  const plain = drawConfig(choice, size, options);
+  const ofGroups = choice('groups');
+  const config: PlanConfig = { ...plain, ...drawGroups(plain, ofGroups) };
   return {
     seed,
     config,
-    operations: drawOperations(config, choice('operations'), size),
-    faults: drawFaults(config, choice('faults'), size),
+    operations: withMemberOperations(config, drawOperations(config, choice('operations'), size), ofGroups),
+    faults: aimedAtCoordinators(config, drawFaults(config, choice('faults'), size), ofGroups),
   };
 }
 

@@ -1,6 +1,13 @@
 /** What the clients of a run do, and when. */
 export type Operation =
-  SendOperation | RestartProducer | RestartConsumer | ListLatest | DeleteRecords | RecreateTopic | GrowTopic;
+  | SendOperation
+  | RestartProducer
+  | RestartConsumer
+  | ListLatest
+  | DeleteRecords
+  | RecreateTopic
+  | GrowTopic
+  | MemberOperation;
 
 interface Scheduled {
   /** Unique in a plan, and kept when a plan is made smaller: values of records begin with it. */
@@ -59,4 +66,14 @@ export interface GrowTopic extends Scheduled {
   readonly kind: 'grow-topic';
   readonly topic: string;
   readonly partitions: number;
+}
+
+/** Somebody comes or goes in a consumer group. */
+export interface MemberOperation extends Scheduled {
+  readonly kind: 'member';
+  readonly group: string;
+  readonly member: number;
+  /** `kill`: the program is there again after `forMs`. `restart`: it leaves in order, and comes back at once. */
+  readonly action: 'start' | 'leave' | 'kill' | 'pause' | 'restart';
+  readonly forMs: number;
 }

@@ -8,6 +8,7 @@
  */
 import type { Compression } from '@millrace/record';
 import type { Fault } from './fault.js';
+import type { GroupPlan } from './group-plan.js';
 import type { Operation } from './operation.js';
 
 export interface Plan {
@@ -27,6 +28,8 @@ export interface PlanConfig {
   readonly topics: readonly TopicPlan[];
   readonly producers: readonly ProducerPlan[];
   readonly consumers: readonly ConsumerPlan[];
+  /** None where it is not said. */
+  readonly groups?: readonly GroupPlan[];
   /** Whether the worst that a power cut could leave is looked at now and then, while all goes on. */
   readonly auditMs: number;
   readonly ending: Ending;

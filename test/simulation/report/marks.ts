@@ -68,6 +68,12 @@ export const simulatorMarks = [
   'topic-recreated',
   'topic-grown',
   'time-looked-up',
+  'member-started',
+  'member-killed',
+  'member-put-out',
+  'member-lost-partitions',
+  'member-commit-refused',
+  'group-rebalanced',
 ] as const;
 
 export const allMarks: readonly string[] = [...Object.values(markedLines), ...simulatorMarks];

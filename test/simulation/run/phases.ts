@@ -25,6 +25,7 @@ import type { History } from '../workload/history.js';
 import { ProducingClient } from '../workload/producing-client.js';
 import type { Workload } from '../workload/workload.js';
 import { deleteDerivedFiles } from './derived-files.js';
+import { GroupPhases } from './group-phases.js';
 import type { Script } from './script.js';
 
 export interface PhasesOptions {
@@ -61,6 +62,7 @@ export class Phases {
   readonly #producers: readonly ProducingClient[];
   readonly #consumers: readonly ConsumingClient[];
   readonly #probe: ProducingClient;
+  readonly #groups: GroupPhases;
   readonly #watch: ReplicaWatch;
   readonly #faults: FaultDriver;
   /** What clients run on. */
@@ -91,7 +93,8 @@ export class Phases {
     this.#producers = plan.config.producers.map((each, index) => new ProducingClient(this.#workload, index, each));
     this.#consumers = plan.config.consumers.map((each, index) => new ConsumingClient(this.#workload, index, each));
     this.#probe = new ProducingClient(this.#workload, plan.config.producers.length, probePlan);
-    const clients = [...this.#producers, ...this.#consumers].map(({ node }) => node);
+    this.#groups = new GroupPhases(this.#workload, this.violations);
+    const clients = [...this.#producers, ...this.#consumers, ...this.#groups.members].map(({ node }) => node);
     this.#machines = new Set([...clients, this.#probe.node, 'admin']);
     this.#faults = new FaultDriver({
       simulation,
@@ -114,6 +117,7 @@ export class Phases {
     this.#admin = new AdministeringClient(this.#workload);
     await this.#createTopics(this.#admin);
     for (const client of [...this.#producers, ...this.#consumers]) client.open();
+    this.#groups.open();
     await this.#options.simulation.runFor(warmUpMs);
 
     this.#phase('safety');
@@ -128,6 +132,7 @@ export class Phases {
     this.#phase('liveness');
     this.#workload.gate.isClosed = true;
     this.#faults.healAll();
+    this.#groups.heal();
     await this.#converge(this.#admin);
     this.#isAuditing = false;
     this.#watch.stop();
@@ -137,6 +142,7 @@ export class Phases {
     await this.#untilQuiet();
     const admin = new AdministeringClient(this.#workload);
     await this.#complete(drainAll(this.#workload, admin, 'before the end'), drainMs);
+    await this.#complete(this.#groups.note(admin, 'before the end'), drainMs);
     await this.#complete(admin.close(), convergeMs);
 
     this.#phase(`ending: ${plan.config.ending}`);
@@ -144,6 +150,7 @@ export class Phases {
     await this.#boot();
     const laterAdmin = new AdministeringClient(this.#workload);
     await this.#complete(drainAll(this.#workload, laterAdmin, 'after the restart'), drainMs);
+    await this.#complete(this.#groups.note(laterAdmin, 'after the restart'), drainMs);
     await this.#complete(laterAdmin.close(), convergeMs);
     await this.#stopAll();
     await this.#checkLeaks();
@@ -193,6 +200,9 @@ export class Phases {
         break;
       case 'grow-topic':
         void admin.growTopic(operation);
+        break;
+      case 'member':
+        this.#groups.perform(operation);
     }
   }
 
@@ -263,6 +273,7 @@ export class Phases {
         ({ topic, partition, offset, outcome }) => outcome !== 'ok' || this.#isRead(topic, partition, offset),
       ),
     );
+    await this.#groups.settle(admin, counts);
   }
 
   /** A16: every replica is in sync again. */
@@ -311,7 +322,7 @@ export class Phases {
 
   async #closeClients(): Promise<void> {
     const clients = [...this.#producers, ...this.#consumers, this.#probe];
-    await this.#complete(Promise.all(clients.map((client) => client.close())), convergeMs);
+    await this.#complete(Promise.all([...clients.map((client) => client.close()), this.#groups.close()]), convergeMs);
     if (this.#admin !== undefined) await this.#complete(this.#admin.close(), convergeMs);
   }
 
@@ -359,6 +370,7 @@ export class Phases {
     this.violations.push(...checkMetadata(readAllMetadata(disks, dataDirectory)));
     const drains = history.drainsOf('after the restart');
     this.violations.push(...(await checkDisks(disks, drains, dataDirectory)));
+    this.violations.push(...this.#groups.audit(disks.map(({ files }) => files)));
   }
 
   #scheduleAudit(): void {

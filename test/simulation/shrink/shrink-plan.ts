@@ -3,6 +3,7 @@
  * clients, topics and nodes, plainer settings. Everything it tries is a plan of its own, so the result replays alone.
  */
 import type { Plan, PlanConfig } from '../plan/plan.js';
+import { groupsWithout, groupSteps } from './group-steps.js';
 import { without, type Step } from './steps.js';
 
 export interface ShrinkOptions {
@@ -77,6 +78,7 @@ function configSteps({ config, operations }: Plan): Step[] {
       plan.config.consumers.length > 0 ? change({ consumers: plan.config.consumers.slice(1) })(plan) : undefined,
     (plan) => withoutLastProducer(plan),
   ];
+  steps.push(...groupSteps(config));
   for (const key of Object.keys(config.nodeSettings)) {
     steps.push((plan) => change({ nodeSettings: without(plan.config.nodeSettings, key) })(plan));
   }
@@ -122,7 +124,7 @@ function withoutTopic(plan: Plan, name: string): Plan | undefined {
   if (topics.length === 0) return undefined;
   const operations = plan.operations.filter((operation) => !('topic' in operation) || operation.topic !== name);
   const faults = plan.faults.filter(({ victim }) => victim.role !== 'leader' || victim.topic !== name);
-  return { ...plan, operations, faults, config: { ...plan.config, topics } };
+  return { ...plan, operations, faults, config: { ...plan.config, topics, groups: groupsWithout(plan, name) } };
 }
 
 function withoutTopicConfig(plan: Plan, name: string, key: string): Plan {

@@ -1,5 +1,6 @@
 /** An operator's program: topics come, grow and go; records are deleted; offsets are asked for. */
-import { Admin } from '@millrace/admin';
+import { Admin, type GroupDescription } from '@millrace/admin';
+import { errorCode } from '@millrace/base';
 import type { DeleteRecords, GrowTopic, ListLatest, RecreateTopic } from '../plan/operation.js';
 import type { TopicPlan } from '../plan/plan.js';
 import type { Deletion, TopicEnd } from './history.js';
@@ -132,6 +133,16 @@ export class AdministeringClient {
   async offsets(queries: readonly OffsetQuestion[]): Promise<number[]> {
     const answers = await this.#admin.listOffsets(queries, { timeoutMs: 30_000 });
     return answers.map(({ offset }) => offset);
+  }
+
+  /** Undefined when there is no such group. */
+  async describeGroup(group: string): Promise<GroupDescription | undefined> {
+    try {
+      return await this.#admin.describeGroup(group, { timeoutMs: 30_000 });
+    } catch (error) {
+      if (errorCode(error) === 'GROUP_ID_NOT_FOUND') return undefined;
+      throw error;
+    }
   }
 
   close(): Promise<void> {

@@ -7,6 +7,8 @@
  * - `unknown`: it may or may not be in the log;
  * - `pending`: nobody has said anything yet.
  */
+import { GroupHistory } from './group-history.js';
+
 export type SendOutcome = 'pending' | 'ok' | 'failed' | 'unknown';
 
 export interface Send {
@@ -128,6 +130,7 @@ export class History {
   readonly lookups: TimeLookup[] = [];
   readonly calls: Call[] = [];
   readonly readFailures: ReadFailure[] = [];
+  readonly groups = new GroupHistory();
 
   /** The drains of one label, by partition. */
   drainsOf(label: string): Drain[] {
