@@ -6,11 +6,20 @@ import type { TopicPartition } from '../consumer-record.js';
  * What a crash does to the records that were underway:
  *
  * - `at-least-once`: an offset is committed after the record was processed; some records may come again;
- * - `at-most-once`: it is committed before the record is handed over; some records may never come.
+ * - `at-most-once`: it is committed before the record is handed over; some records may never come;
+ * - `exactly-once`: nothing is committed by itself: the offset is stored together with what the record brought about, in a
+ *   database of the program (`EffectConsumer`) or in a transaction of a producer.
  */
-export type DeliveryPromise = 'at-least-once' | 'at-most-once';
+export type DeliveryPromise = 'at-least-once' | 'at-most-once' | 'exactly-once';
 
 export type PartitionsCallback = (partitions: readonly TopicPartition[]) => Promise<void> | void;
+
+export interface AssignmentFacts {
+  /** The epoch with which the partitions came: higher than that of anybody who had one of them before. */
+  readonly memberEpoch: number;
+}
+
+export type AssignedCallback = (partitions: readonly TopicPartition[], facts: AssignmentFacts) => Promise<void> | void;
 
 export interface GroupOptions {
   /** Shares the partitions of `topics` and `topicPattern` with the other consumers of this name. */
@@ -37,7 +46,7 @@ export interface GroupOptions {
   /** How long `close` waits for the callbacks of `run` to end, and for the last commit (10 s). */
   readonly closeTimeoutMs?: number;
   /** These partitions are this consumer's now. Awaited before the first record of them; the place to `seek`. */
-  readonly onAssigned?: PartitionsCallback;
+  readonly onAssigned?: AssignedCallback;
   /** They are to be given up, and nothing is underway in them. Awaited before the last commit and the hand-over. */
   readonly onRevoked?: PartitionsCallback;
   /** They may be another's already: what was not committed will be read by that one. */
@@ -58,7 +67,7 @@ export interface GroupSettings {
   readonly autoCommitRecords: number;
   readonly maxPollIntervalMs: number;
   readonly closeTimeoutMs: number;
-  readonly onAssigned: PartitionsCallback | undefined;
+  readonly onAssigned: AssignedCallback | undefined;
   readonly onRevoked: PartitionsCallback | undefined;
   readonly onLost: PartitionsCallback | undefined;
 }
@@ -67,6 +76,7 @@ interface Context {
   readonly topics?: readonly string[];
   readonly assignments?: readonly unknown[];
   readonly clientId?: string;
+  readonly isolation?: string;
 }
 
 /** Undefined: the consumer is in no group. */
@@ -83,8 +93,14 @@ export function groupSettings(options: GroupOptions & Context): GroupSettings | 
     throw invalid('assignments and group exclude each other: the group says who reads what. Give topics.');
   }
   if (topics.length === 0 && topicPattern === '') throw invalid('a group needs topics or topicPattern.');
-  if (!['at-least-once', 'at-most-once'].includes(delivery)) {
-    throw invalid(`delivery is ${String(delivery)}; it must be at-least-once or at-most-once.`);
+  if (!['at-least-once', 'at-most-once', 'exactly-once'].includes(delivery)) {
+    throw invalid(`delivery is ${String(delivery)}; it must be at-least-once, at-most-once or exactly-once.`);
+  }
+  if (delivery === 'exactly-once' && options.autoCommit === true) {
+    throw invalid('delivery exactly-once stores offsets with what records bring about: autoCommit cannot be on.');
+  }
+  if (delivery === 'exactly-once' && options.isolation === 'read-uncommitted') {
+    throw invalid('delivery exactly-once reads what is committed: isolation cannot be read-uncommitted.');
   }
   if (delivery === 'at-most-once' && options.autoCommit === false) {
     throw invalid('delivery at-most-once commits by itself: autoCommit cannot be off.');
@@ -98,7 +114,7 @@ export function groupSettings(options: GroupOptions & Context): GroupSettings | 
     rack: options.rack ?? null,
     assignor: options.assignor ?? null,
     delivery,
-    autoCommit: options.autoCommit ?? true,
+    autoCommit: options.autoCommit ?? delivery !== 'exactly-once',
     autoCommitIntervalMs: atLeastOne('autoCommitIntervalMs', options.autoCommitIntervalMs ?? 1000),
     autoCommitRecords:
       options.autoCommitRecords === undefined ? Infinity : atLeastOne('autoCommitRecords', options.autoCommitRecords),

@@ -92,7 +92,8 @@ export class Holdings {
 
   /** Resolves with whether they are there; rejects when their places cannot be found. */
   take(partitions: readonly GroupPartition[]): Promise<boolean> {
-    return this.#inTurn((life) => this.#take(partitions, life));
+    const { memberEpoch } = this.#options.identity();
+    return this.#inTurn((life) => this.#take(partitions, { memberEpoch, life }));
   }
 
   /** Resolves with whether they are given up, and not lost meanwhile. */
@@ -131,7 +132,10 @@ export class Holdings {
     for (const state of [...this.states]) this.#remove(state);
   }
 
-  async #take(partitions: readonly GroupPartition[], life: number): Promise<boolean> {
+  async #take(
+    partitions: readonly GroupPartition[],
+    { memberEpoch, life }: { readonly memberEpoch: number; readonly life: number },
+  ): Promise<boolean> {
     const { core, committer, settings } = this.#options;
     const offsets = await this.#committed(partitions, life);
     if (offsets === undefined) return false;
@@ -147,7 +151,7 @@ export class Holdings {
       if (offset >= 0) committer.note(state, offset);
       return state;
     });
-    await this.#callBack(settings.onAssigned, states);
+    await this.#callBack((came) => settings.onAssigned?.(came, { memberEpoch }), states);
     if (life !== this.#life) return false;
     for (const state of states) core.withhold(state, false);
     this.#changed();
