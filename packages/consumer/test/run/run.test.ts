@@ -257,7 +257,7 @@ test.each(['partition', 'key'] as const)(
   async (order) => {
     const topic = await node.topicWith(0, 2);
     for (const partition of [0, 1]) await node.add(topic, 100, { keys: 10, partition });
-    await using first = node.member(topic, { maxPollIntervalMs: 400, autoCommitIntervalMs: 60_000 });
+    await using first = node.member(topic, { maxPollIntervalMs: 2000, autoCommitIntervalMs: 60_000 });
     let count = 0;
     const running = first.run({
       order,
@@ -271,12 +271,12 @@ test.each(['partition', 'key'] as const)(
     });
     await expect(running).rejects.toMatchObject({
       code: 'MAX_POLL_INTERVAL_EXCEEDED',
-      message: expect.stringMatching(new RegExp(`offset 3 of ${topic}-0 has run for 400 ms`)) as string,
+      message: expect.stringMatching(new RegExp(`offset 3 of ${topic}-0 has run for 2000 ms`)) as string,
     });
-    expect(count).toBeGreaterThan(10);
+    expect(count).toBeGreaterThan(3);
     expect(first.assignment()).toEqual([]);
     expect(await committedOf(first, topic, 0)).toBe(3);
-    expect(await committedOf(first, topic, 1)).toBeGreaterThan(10);
+    expect(await committedOf(first, topic, 1)).toBeGreaterThan(0);
     // Its partitions are free at once.
     await using second = node.member(topic);
     const seen = new Set<number>();
