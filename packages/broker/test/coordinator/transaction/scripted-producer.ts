@@ -88,6 +88,12 @@ export class ScriptedProducer {
     return (await this.client.call(produceApi, body, batches)).body.partitions;
   }
 
+  /** A batch that was made before, to be sent as often as it takes. Returns the error. */
+  async sendBatch(place: { topicId: string; partition: number }, batch: Uint8Array): Promise<string> {
+    const [result] = await this.sendBatches([place], [batch]);
+    return errorName(result?.error);
+  }
+
   /** Takes what comes back for the next transaction, unless told not to. Returns the error. */
   async end(committed: boolean, { forget = false }: { forget?: boolean } = {}): Promise<string> {
     const { transactionalId, producerId, epoch: producerEpoch } = this;
