@@ -45,7 +45,7 @@ async function fetchRecords(
     }
     reading.release();
     connection.output.giveBack(maxBytes);
-    await moreBytes(services, { connection, reading, missingBytes: minBytes - reading.bytes, waitMs });
+    await moreBytes(services, { connection, reading, missingBytes: reading.bytesToWaitFor(minBytes), waitMs });
   }
 }
 

@@ -25,7 +25,7 @@ type Place = Marker['partitions'][number];
 type Result = WriteTxnMarkersResponse['markers'][number]['partitions'][number];
 
 /** What is appended and not committed by then is asked for again. */
-export const maxMarkerWaitMs = 5000;
+const maxMarkerWaitMs = 2000;
 
 export function writeTxnMarkersHandler(services: BrokerServices): AnyHandler {
   return handlerOf(writeTxnMarkersApi, async (request) => ({ body: await writeMarkers(services, request) }));

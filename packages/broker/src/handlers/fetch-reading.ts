@@ -41,6 +41,8 @@ export class FetchReading {
   #hasError = false;
   /** Something was there and did not fit. */
   #isFull = false;
+  /** Records of open transactions are there, which any marker may set free. */
+  #isHeldBack = false;
 
   private constructor(services: BrokerServices, { isolation }: FetchRequest, maxBytes: number) {
     this.#services = services;
@@ -64,6 +66,11 @@ export class FetchReading {
   /** Whether waiting could not make the answer any better. */
   get isFinal(): boolean {
     return this.#hasError || this.#isFull || this.partitions.length === 0;
+  }
+
+  /** Bytes that have to come before a reading could have so many. The marker of a transaction is small, and may free much. */
+  bytesToWaitFor(minBytes: number): number {
+    return Math.min(minBytes - this.#bytes, this.#isHeldBack ? 1 : Infinity);
   }
 
   /** Bytes that became readable since the partitions were read. */
@@ -114,6 +121,7 @@ export class FetchReading {
 
   #reachOf({ log, highWatermark }: Partition): Reach {
     const lastStableOffset = log.lastStableOffset(highWatermark);
+    if (this.#isCommittedOnly && lastStableOffset < highWatermark) this.#isHeldBack = true;
     return { highWatermark, lastStableOffset, endOffset: this.#isCommittedOnly ? lastStableOffset : highWatermark };
   }
 

@@ -36,8 +36,11 @@ export interface TransactionsOptions {
   readonly writeMarkersHere: (request: WriteTxnMarkersRequest) => Promise<WriteTxnMarkersResponse>;
 }
 
-/** The coordinator waits for a transaction that is being ended, a leader for the commit of a marker: both for less. */
-const callTimeoutMs = 10_000;
+/**
+ * The coordinator waits for a transaction that is being ended, a leader for the commit of a marker: both for less. Longer
+ * than that a node that does not answer, and may lead nothing any more, should not be waited for.
+ */
+const callTimeoutMs = 4000;
 
 export class Transactions {
   readonly coordinator: TransactionCoordinator;

@@ -4,6 +4,7 @@ import {
   describeProducersApi,
   describeTransactionsApi,
   endTxnApi,
+  fetchApi,
   initProducerIdApi,
   listTransactionsApi,
   produceApi,
@@ -177,6 +178,32 @@ describe('a producer', () => {
     await node.simulation.runFor(50);
     expect([await committed(0), await committed(1), await committed(2)]).toEqual([['p0'], ['a', 'p1'], ['p2']]);
   });
+});
+
+test('a reader of committed records that waits for many bytes gets them with the marker, which has few', async () => {
+  const { node, client, topicId, producer } = await fixture();
+  const one = await producer();
+  await node.complete(one.send(topicId, ['x'.repeat(5000)]));
+  let answeredMs = -1;
+  const startedMs = node.simulation.nowMs;
+  const reader = await node.client(undefined, 'reader');
+  const fetched = reader
+    .call(fetchApi, {
+      maxWaitMs: 20_000,
+      minBytes: 4000,
+      maxBytes: 1_000_000,
+      isolation: 'read-committed',
+      partitions: [{ topicId, partition: 0, leaderEpoch: -1, fetchOffset: 0, maxBytes: 1_000_000 }],
+    })
+    .then(({ payload }) => {
+      answeredMs = node.simulation.nowMs - startedMs;
+      return payload.length;
+    });
+  await node.simulation.runFor(100);
+  expect(await node.complete(one.end(true))).toBe('NONE');
+  expect(await node.complete(fetched)).toBeGreaterThan(5000);
+  expect(answeredMs).toBeLessThan(5000);
+  client.close();
 });
 
 describe('refused is', () => {
