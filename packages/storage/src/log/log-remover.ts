@@ -117,7 +117,8 @@ export class LogRemover {
   applyRetention(highWatermark: number): Promise<number> {
     return this.alone(async () => {
       const state = this.#state;
-      state.producers.expire(state.environment.clock.wallMs());
+      const { clock } = state.environment;
+      state.producers.expire({ wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() });
       // Followers, whom nobody asks for it, forget here which transactions ended below it.
       state.producers.transactions.lastStableOffset(highWatermark);
       let decision = this.#decideRetention(highWatermark);

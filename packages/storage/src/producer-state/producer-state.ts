@@ -11,7 +11,9 @@
  *
  * The state is derived from the log: `loadSnapshot` plus `apply` of every later batch gives the state at the end.
  * Producers expire by the broker's clock, never by the timestamps of their records: a producer that sends old data is
- * not an old producer. After a replay, of which the log keeps no broker time, a producer counts as just active.
+ * not an old producer. Only silence that this process lived through counts: a wall clock that leaps, now or while nothing
+ * ran, would make it forget a producer whose batch is on its way a second time. After a replay, of which the log keeps no
+ * broker time, a producer counts as just active.
  *
  * Invariant: `endOffset` is the offset after the last applied batch, and the state is that of all batches below it.
  */
@@ -55,6 +57,12 @@ export interface ProducerDescription {
   readonly transactionStartOffset: number;
 }
 
+/** The same moment by both clocks: the wall's may leap. */
+interface Moment {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
 export type ProducerCheck = { readonly kind: 'append' } | DuplicateBatch;
 
 const append: ProducerCheck = { kind: 'append' };
@@ -65,6 +73,8 @@ export class ProducerState {
   readonly #maxProducers: number;
   readonly #entries = new Map<number, ProducerEntry>();
   #expirationMs: number;
+  /** When producers were last looked for that were silent; undefined: not in this process yet. */
+  #expiredAt: Moment | undefined;
   #endOffset = 0;
   #leaderEpoch = -1;
 
@@ -160,7 +170,9 @@ export class ProducerState {
   }
 
   /** Forgets producers that were silent for too long, unless a transaction is open; returns how many. */
-  expire(nowMs: number): number {
+  expire(now: Moment): number {
+    this.#leaveOutLeaps(now);
+    const nowMs = now.wallMs;
     const before = this.#entries.size;
     for (const entry of this.#entries.values()) {
       const isSilent = nowMs - entry.lastActivityMs > this.#expirationMs;
@@ -195,6 +207,17 @@ export class ProducerState {
     this.transactions.clear();
     this.#endOffset = endOffset;
     this.#leaderEpoch = -1;
+  }
+
+  /** Moves the time of each producer's last sign on by what the wall clock ran ahead: more is on the safe side. */
+  #leaveOutLeaps(now: Moment): void {
+    const last = this.#expiredAt;
+    this.#expiredAt = now;
+    const leapMs =
+      last === undefined ? Infinity : Math.max(0, now.wallMs - last.wallMs - (now.monotonicMs - last.monotonicMs));
+    for (const entry of this.#entries.values()) {
+      entry.lastActivityMs = Math.min(now.wallMs, entry.lastActivityMs + leapMs);
+    }
   }
 
   /** Makes room for a sixteenth at a time: finding the silent ones looks at all. */

@@ -30,6 +30,11 @@ function batchOf(sent: Sent, baseOffset: number): ProducerBatch {
   };
 }
 
+/** Where both clocks agree. */
+function at(ms: number): { readonly wallMs: number; readonly monotonicMs: number } {
+  return { wallMs: ms, monotonicMs: ms };
+}
+
 function newState(overrides: { expirationMs?: number; maxProducers?: number } = {}): ProducerState {
   return new ProducerState({ partitionName: 'orders-0', expirationMs: 1000, ...overrides });
 }
@@ -156,11 +161,32 @@ describe('the producer state', () => {
   test('producers expire by the broker clock, not by the age of their records', () => {
     const state = newState({ expirationMs: 1000 });
     const old = { ...batchOf({ producerId: 1, epoch: 0, sequence: 0, count: 1 }, 0), maxTimestamp: 1 };
+    expect(state.expire(at(500_000))).toBe(0);
     state.apply(old, 500_000);
-    expect(state.expire(501_000)).toBe(0);
-    expect(state.expire(501_001)).toBe(1);
+    expect(state.expire(at(501_000))).toBe(0);
+    expect(state.expire(at(501_001))).toBe(1);
     const next = batchOf({ producerId: 1, epoch: 0, sequence: 1, count: 1 }, 1);
     expect(() => state.check(next, 'client')).toThrow(expect.objectContaining({ code: 'UNKNOWN_PRODUCER_ID' }));
+  });
+
+  test('a wall clock that leaps forgets no producer: only silence that was lived through counts', () => {
+    const state = newState({ expirationMs: 1000 });
+    state.expire(at(500_000));
+    state.apply(batchOf({ producerId: 1, epoch: 0, sequence: 0, count: 1 }, 0), 500_000);
+    expect(state.expire({ wallMs: 900_000_000, monotonicMs: 500_400 })).toBe(0);
+    expect(state.expire({ wallMs: 100, monotonicMs: 500_900 })).toBe(0);
+    const again = batchOf({ producerId: 1, epoch: 0, sequence: 0, count: 1 }, 1);
+    expect(state.check(again, 'client').kind).toBe('duplicate');
+    expect(state.expire({ wallMs: 1101, monotonicMs: 501_901 })).toBe(1);
+  });
+
+  test('time in which nothing ran is no silence', () => {
+    const before = newState({ expirationMs: 1000 });
+    before.apply(batchOf({ producerId: 1, epoch: 0, sequence: 0, count: 1 }, 0), 500_000);
+    const state = newState({ expirationMs: 1000 });
+    state.loadSnapshot(before.snapshot());
+    expect(state.expire({ wallMs: 900_000_000, monotonicMs: 3 })).toBe(0);
+    expect(state.expire({ wallMs: 900_001_001, monotonicMs: 1004 })).toBe(1);
   });
 
   test('a control batch keeps its producer alive, raises its epoch and is not checked for a sequence', () => {
@@ -173,7 +199,7 @@ describe('the producer state', () => {
     };
     expect(state.check(marker, 'coordinator').kind).toBe('append');
     state.apply(marker, 900);
-    expect(state.expire(1800)).toBe(0);
+    expect(state.expire(at(1800))).toBe(0);
     const late = batchOf({ producerId: 1, epoch: 0, sequence: 1, count: 1 }, 2);
     expect(() => state.check(late, 'client')).toThrow(expect.objectContaining({ code: 'INVALID_PRODUCER_EPOCH' }));
     expect(state.check(late, 'replica').kind).toBe('append');
