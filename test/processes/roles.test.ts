@@ -59,7 +59,10 @@ test('controllers, brokers and nodes outside the voters make one cluster', { tim
 
     // A replica on a broker that has no vote, none on a controller that holds no records.
     await admin.createTopic({ name: topic, replicationFactor: 3 });
-    expect(await cli('reassign', topic, '--replicas', '0=4,1,5', '--watch')).toMatchObject({ code: 0 });
+    expect(await cli('reassign', topic, '--replicas', '0=4,1,5', '--throttle', '20000000', '--watch')).toMatchObject({
+      code: 0,
+    });
+    expect((await admin.describeTopic(topic)).configs['leader.replication.throttled.rate']?.source).not.toBe('topic');
     expect(await cli('leader', 'elect', topic, '--preferred')).toMatchObject({ code: 0 });
     expect((await admin.describeTopic(topic)).partitions[0]).toMatchObject({ leader: 4, replicas: [4, 1, 5] });
     await using producer = new Producer({ bootstrap });

@@ -5,6 +5,7 @@ import type { ControllerGateway } from './controller-gateway.js';
 import type { GroupCoordinator } from './coordinator/group/group-coordinator.js';
 import type { Transactions } from './coordinator/transaction/transactions.js';
 import type { CatchUpGate } from './replication/catch-up-gate.js';
+import type { CatchUpThrottle } from './replication/catch-up-throttle.js';
 import type { Partitions } from './partitions.js';
 import type { ProducerIds } from './producer-ids.js';
 import type { DeadlineQueue } from './waiting/deadline-queue.js';
@@ -26,6 +27,8 @@ export interface BrokerServices {
   readonly produceDeadlines: DeadlineQueue;
   readonly fetchDeadlines: DeadlineQueue;
   readonly catchUp: CatchUpGate;
+  /** Of what this node sends as a leader. */
+  readonly catchUpThrottle: CatchUpThrottle;
   /** Others may lead what this node thinks it leads. */
   readonly mayBeReplaced: () => boolean;
   /** The node is about to stop: what waits is answered with what there is. */

@@ -36,6 +36,7 @@ import { Partitions } from './partitions.js';
 import { ProducerIds } from './producer-ids.js';
 import { type ReplicaState, replicaState } from './replica-state.js';
 import { CatchUpGate } from './replication/catch-up-gate.js';
+import { CatchUpThrottle } from './replication/catch-up-throttle.js';
 import { Replication } from './replication/replication.js';
 import type { AnyHandler } from './request.js';
 import { DeadlineQueue } from './waiting/deadline-queue.js';
@@ -197,6 +198,7 @@ export class Broker {
       produceDeadlines: new DeadlineQueue(clock, { maxWaiting }),
       fetchDeadlines: new DeadlineQueue(clock, { maxWaiting }),
       catchUp: new CatchUpGate(clock),
+      catchUpThrottle: new CatchUpThrottle(),
       mayBeReplaced: () => this.#membership.mayBeReplaced,
       isStopping: () => this.#isStopping,
     };

@@ -184,7 +184,11 @@ export class Partitions {
     const hosted = this.#hostedTopic(topic.topicId);
     const { values } = effectiveTopicConfig(topic, this.#options.nodeDefaults);
     const config = logConfigOf(values, this.#options.producerIdExpirationMs);
-    const policy: PartitionPolicy = { durability: values.durability };
+    const policy: PartitionPolicy = {
+      durability: values.durability,
+      leaderRate: limit(values['leader.replication.throttled.rate']),
+      followerRate: limit(values['follower.replication.throttled.rate']),
+    };
     await inParallel(here, async (assignment) => {
       if (assignment === undefined) return;
       const index = assignment.partition;
@@ -339,4 +343,8 @@ async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Pr
     while (next < items.length) await work(items[next++]!);
   };
   await Promise.all(Array.from({ length: Math.min(parallelism, items.length) }, worker));
+}
+
+function limit(rate: number): number | undefined {
+  return rate === -1 ? undefined : rate;
 }

@@ -57,7 +57,7 @@ async function replicaFetch(
     }
     reading.release();
     connection.output.giveBack(maxBytes);
-    await moreBytes(services, connection, reading, waitMs);
+    await moreBytes(services, connection, reading, Math.min(waitMs, reading.throttledMs));
   }
 }
 

@@ -11,6 +11,10 @@ import type { SyncSchedule } from './sync-schedule.js';
 /** What the topic's settings mean to it, beyond the log's own. */
 export interface PartitionPolicy {
   readonly durability: Durability;
+  /** Bytes a second to replicas that are not in sync; undefined: no limit. */
+  readonly leaderRate?: number | undefined;
+  /** The same for what this node fetches while it is not. */
+  readonly followerRate?: number | undefined;
 }
 
 /** This node follows: one object for each leader epoch, to be held against what comes back later. */

@@ -94,6 +94,15 @@ export class Partition {
     return this.#assignment?.leaderEpoch ?? -1;
   }
 
+  get policy(): PartitionPolicy {
+    return this.#policy;
+  }
+
+  /** Whether the in-sync set has this node, as far as it knows. */
+  get isInSync(): boolean {
+    return this.#assignment?.isr.includes(this.#host.nodeId) === true;
+  }
+
   /** Undefined unless this node leads. */
   get leadership(): Leadership | undefined {
     return this.#leadership;

@@ -13,6 +13,7 @@ import { BatchView } from '@millrace/record';
 import { errorByNumber, protocolError, type ReplicaFetchRequest, type ReplicaFetchResponse } from '@millrace/protocol';
 import type { Following } from '../partition/partition-host.js';
 import type { Partition } from '../partition/partition.js';
+import type { CatchUpThrottle } from './catch-up-throttle.js';
 
 type RequestEntry = ReplicaFetchRequest['partitions'][number];
 type ReplyEntry = ReplicaFetchResponse['partitions'][number];
@@ -22,6 +23,7 @@ export interface FollowedReplicaContext {
   readonly random: RandomStream;
   readonly nowMs: () => number;
   readonly onFailure: () => void;
+  readonly throttle: CatchUpThrottle;
   /** It can be asked for again: it was cut. */
   readonly onReady: (replica: FollowedReplica) => void;
 }
@@ -59,7 +61,17 @@ export class FollowedReplica {
 
   /** When it may be asked for; Infinity while its log is being cut. */
   get readyMs(): number {
-    return this.#isCutting ? Infinity : this.#notBeforeMs;
+    return this.#isCutting ? Infinity : Math.max(this.#notBeforeMs, this.#heldBackUntilMs);
+  }
+
+  /** Later than now while the topic's rate does not allow more to be fetched for replicas that are not in sync. */
+  get #heldBackUntilMs(): number {
+    const { policy, isInSync, topicId } = this.partition;
+    if (policy.followerRate === undefined || isInSync) return 0;
+    const nowMs = this.#context.nowMs();
+    const waitMs = this.#context.throttle.waitMs(topicId, policy.followerRate, nowMs);
+    // Not now: by the clock of whoever compares, that may be later already.
+    return waitMs === 0 ? 0 : nowMs + waitMs;
   }
 
   /** Whether the leader has not been told yet how far this log is synced. */
@@ -67,10 +79,13 @@ export class FollowedReplica {
     return !this.#isCutting && this.partition.log.syncedEndOffset > this.#reportedSynced;
   }
 
-  request(maxBytes: number): RequestEntry {
+  request(limitBytes: number): RequestEntry {
     const position = this.partition.fetchPosition();
     this.#reportedSynced = position.syncedEndOffset;
-    const { topicId, index } = this.partition;
+    const { topicId, index, policy, isInSync } = this.partition;
+    // At most a second's worth at a time.
+    const portion = policy.followerRate === undefined || isInSync ? Infinity : Math.max(1, policy.followerRate);
+    const maxBytes = Math.min(limitBytes, portion);
     return { topicId, partition: index, leaderEpoch: this.following.leaderEpoch, ...position, maxBytes };
   }
 
@@ -93,6 +108,10 @@ export class FollowedReplica {
       }
       if (this.#startsInside(batches)) return 0;
       if (batches.length > 0) this.partition.appendReplicated(this.following, batches);
+      const { policy, isInSync, topicId } = this.partition;
+      if (policy.followerRate !== undefined && !isInSync) {
+        this.#context.throttle.moved(topicId, batches.length, this.#context.nowMs());
+      }
       this.partition.noteLeader(this.following, reply);
       this.#failures = 0;
       if (batches.length > 0) this.idleSinceMs = this.#context.nowMs();

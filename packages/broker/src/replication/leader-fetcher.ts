@@ -32,6 +32,7 @@ import {
 } from '@millrace/protocol';
 import type { EndOfTurn } from '../partition/end-of-turn.js';
 import type { Partition } from '../partition/partition.js';
+import type { CatchUpThrottle } from './catch-up-throttle.js';
 import { FollowedReplica, type FollowedReplicaContext } from './followed-replica.js';
 import type { ReplicationMetrics } from './replication-metrics.js';
 
@@ -52,6 +53,8 @@ export interface LeaderFetcherOptions {
   readonly random: RandomStream;
   readonly metrics: ReplicationMetrics;
   readonly turns: EndOfTurn;
+  /** Of all that this node fetches. */
+  readonly throttle: CatchUpThrottle;
   /** Of this node's registration. */
   readonly brokerEpoch: () => number;
   readonly settings: FetchSettings;
@@ -95,7 +98,7 @@ export class LeaderFetcher {
   #isClosed = false;
 
   constructor(options: LeaderFetcherOptions) {
-    const { clock, logger, random, metrics, leader } = options;
+    const { clock, logger, random, metrics, leader, throttle } = options;
     this.leader = leader;
     this.#options = options;
     this.#context = {
@@ -103,6 +106,7 @@ export class LeaderFetcher {
       random,
       nowMs: () => clock.monotonicMs(),
       onFailure: () => metrics.fetchFailed(leader),
+      throttle,
       onReady: () => this.#ask(),
     };
   }

@@ -41,6 +41,7 @@ export class ReplicaReading {
   #bytes = 0;
   /** Sum over `partitions` before they were read. */
   #appendedBytesBefore = 0;
+  #throttledMs = Infinity;
   /** Something else than records is to be told, or something was there and did not fit. */
   #isFinal = false;
 
@@ -64,7 +65,12 @@ export class ReplicaReading {
 
   /** Whether waiting could not make the answer any better. */
   get isFinal(): boolean {
-    return this.#isFinal || this.partitions.length === 0;
+    return this.#isFinal || (this.partitions.length === 0 && this.#throttledMs === Infinity);
+  }
+
+  /** After how long a partition that was held back may be read; Infinity: none was. */
+  get throttledMs(): number {
+    return this.#throttledMs;
   }
 
   /** Bytes that were appended since the partitions were read. */
@@ -93,9 +99,13 @@ export class ReplicaReading {
       // Deposed while the fetch waited: what it was checked against is over.
       if (partition.requireLeader(entry.leaderEpoch) !== leadership)
         partition.requireLeader(leadership.leaderEpoch + 1);
+      const { log } = partition;
+      if (entry.fetchOffset < log.endOffset && this.#fetch.maxBytes > 0 && this.#isHeldBack(partition, leadership)) {
+        this.#addRecords(entry, partition, leadership);
+        return undefined;
+      }
       this.partitions.push(partition);
       this.#appendedBytesBefore += partition.appendedBytes;
-      const { log } = partition;
       const leftBytes = this.#fetch.maxBytes - this.#bytes;
       const hasMore = entry.fetchOffset < log.endOffset;
       if (!hasMore || (leftBytes <= 0 && this.#bytes > 0) || this.#fetch.maxBytes === 0) {
@@ -103,7 +113,7 @@ export class ReplicaReading {
         this.#addRecords(entry, partition, leadership);
         return undefined;
       }
-      const wantedBytes = Math.min(entry.maxBytes, leftBytes);
+      const wantedBytes = Math.min(entry.maxBytes, leftBytes, this.#portion(partition, leadership));
       const cached = log.readCached(entry.fetchOffset, wantedBytes, log.endOffset);
       if (cached === undefined) return this.#readDisk(entry, partition, leadership);
       this.#take(entry, partition, leadership, cached);
@@ -113,13 +123,32 @@ export class ReplicaReading {
     return undefined;
   }
 
+  #isHeldBack(partition: Partition, leadership: Leadership): boolean {
+    const { leaderRate } = partition.policy;
+    if (leaderRate === undefined || this.#isInSync(leadership)) return false;
+    const { catchUpThrottle, clock } = this.#services;
+    const waitMs = catchUpThrottle.waitMs(partition.topicId, leaderRate, clock.monotonicMs());
+    if (waitMs > 0) this.#throttledMs = Math.min(this.#throttledMs, waitMs);
+    return waitMs > 0;
+  }
+
+  /** At most a second's worth at a time. */
+  #portion({ policy }: Partition, leadership: Leadership): number {
+    return policy.leaderRate === undefined || this.#isInSync(leadership) ? Infinity : Math.max(1, policy.leaderRate);
+  }
+
+  #isInSync({ inSync }: Leadership): boolean {
+    return inSync.maximal.includes(this.#fetch.request.brokerId);
+  }
+
   async #readDisk(entry: Entry, partition: Partition, leadership: Leadership): Promise<void> {
     const { catchUp, clock } = this.#services;
     const progress = leadership.follower(this.#fetch.request.brokerId);
     const { log } = partition;
     progress?.beginRead(clock.monotonicMs());
     try {
-      const wantedBytes = Math.min(entry.maxBytes, this.#fetch.maxBytes - this.#bytes, catchUpBytes);
+      const portion = Math.min(catchUpBytes, this.#portion(partition, leadership));
+      const wantedBytes = Math.min(entry.maxBytes, this.#fetch.maxBytes - this.#bytes, portion);
       const read = await catchUp.pass(() => log.read(entry.fetchOffset, wantedBytes, log.endOffset));
       this.#take(entry, partition, leadership, read);
     } catch (error) {
@@ -137,6 +166,10 @@ export class ReplicaReading {
       return;
     }
     if (read.release !== undefined) this.#releases.push(() => read.release?.());
+    if (partition.policy.leaderRate !== undefined && !this.#isInSync(leadership)) {
+      const { catchUpThrottle, clock } = this.#services;
+      catchUpThrottle.moved(partition.topicId, read.bytes.length, clock.monotonicMs());
+    }
     this.#addRecords(entry, partition, leadership, read.bytes);
   }
 

@@ -10,6 +10,7 @@ import { EndOfTurn } from '../partition/end-of-turn.js';
 import type { PartitionHost } from '../partition/partition-host.js';
 import type { Partition } from '../partition/partition.js';
 import { SyncSchedule } from '../partition/sync-schedule.js';
+import { CatchUpThrottle } from './catch-up-throttle.js';
 import { InSyncChangeSender } from './in-sync-changes.js';
 import { InSyncWatch } from './in-sync-watch.js';
 import { type FetchSettings, LeaderFetcher, type ReplicaSource } from './leader-fetcher.js';
@@ -37,6 +38,7 @@ export class Replication {
   readonly #watch: InSyncWatch;
   readonly #fetchers: ReplicaFetchers;
   readonly #turns: EndOfTurn;
+  readonly #throttle = new CatchUpThrottle();
   readonly #channels = new Map<number, NodeChannel>();
   readonly #slabs = new SlabPool();
   #isStopped = false;
@@ -125,6 +127,7 @@ export class Replication {
       random: random.stream(`fetcher of node ${leader}`),
       metrics,
       turns: this.#turns,
+      throttle: this.#throttle,
       brokerEpoch,
       settings,
     });

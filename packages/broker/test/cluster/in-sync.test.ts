@@ -58,6 +58,26 @@ describe('a follower that lags', () => {
     expect(cluster.replica(second, topicId)?.endOffset).toBe(1);
   });
 
+  test.each(['leader', 'follower'])(
+    'catches up no faster than the rate of its %s, and others are not held up',
+    async (side) => {
+      const { cluster, topicId, leader, second, client } = await fixture({
+        [`${side}.replication.throttled.rate`]: '10000',
+      });
+      cutOff(cluster, second, leader);
+      await cluster.complete(send(client, topicId, 'first', { timeoutMs: 10_000 }));
+      for (let count = 0; count < 20; count += 1) {
+        expect(await cluster.complete(send(client, topicId, 'x'.repeat(5000)))).toMatchObject({ error: 'NONE' });
+      }
+      const startMs = cluster.simulation.nowMs;
+      cluster.simulation.network.heal();
+      await cluster.until(() => cluster.isHealed(topicId));
+      const tookMs = cluster.simulation.nowMs - startMs;
+      expect(tookMs).toBeGreaterThan(8000);
+      expect(tookMs).toBeLessThan(20_000);
+    },
+  );
+
   test('is not put out by a leader that was stopped for a while itself', async () => {
     const { cluster, topicId, leader, client } = await fixture();
     await cluster.complete(send(client, topicId, 'a'));

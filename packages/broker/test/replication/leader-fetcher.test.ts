@@ -9,6 +9,7 @@ import { EndOfTurn } from '../../src/partition/end-of-turn.js';
 import type { PartitionHost } from '../../src/partition/partition-host.js';
 import { Partition } from '../../src/partition/partition.js';
 import { SyncSchedule } from '../../src/partition/sync-schedule.js';
+import { CatchUpThrottle } from '../../src/replication/catch-up-throttle.js';
 import { LeaderFetcher } from '../../src/replication/leader-fetcher.js';
 import { ReplicationMetrics } from '../../src/replication/replication-metrics.js';
 import { batchOf } from '../node-fixture.js';
@@ -53,6 +54,7 @@ async function fixture(partitions = 1) {
     random: random.stream('fetcher'),
     metrics: new ReplicationMetrics(recorded),
     turns,
+    throttle: new CatchUpThrottle(),
     brokerEpoch: () => 7,
     settings: { replicaFetchWaitMs: 500, replicaFetchMaxBytes: 1_000_000, replicaFetchPartitionMaxBytes: 100_000 },
   });

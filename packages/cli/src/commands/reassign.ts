@@ -3,7 +3,7 @@ import type { Admin, ReassignmentResult } from '@millrace/admin';
 import type { Command } from 'commander';
 import { balancePlan, type ReplicaMove } from '../cluster/balance-plan.js';
 import { openAdmin } from '../connect.js';
-import { type CommonOptions, oneOf, partitionReplicas, UsageError, withCommonOptions } from '../options.js';
+import { type CommonOptions, integer, oneOf, partitionReplicas, UsageError, withCommonOptions } from '../options.js';
 import { printJson, printLine, printNote, printTable } from '../output/print.js';
 import type { CommandContext } from '../program.js';
 
@@ -12,15 +12,22 @@ interface ReassignOptions extends CommonOptions {
   readonly plan?: 'balance';
   readonly dryRun: boolean;
   readonly watch: boolean;
+  readonly throttle?: number;
 }
 
 const watchIntervalMs = 500;
+const rates = ['leader.replication.throttled.rate', 'follower.replication.throttled.rate'];
 
 export function addReassignCommand(program: Command, { signal }: CommandContext): void {
   withCommonOptions(program.command('reassign <topic>').description('move the replicas of a topic to other nodes'))
     .option('--replicas <p=1,2,3>', 'nodes for one partition, preferred leader first; repeatable', partitionReplicas)
     .option('--plan <plan>', 'balance: equal shares, spread over racks, then hosts', oneOf('balance'))
     .option('--dry-run', 'only say what would be moved', false)
+    .option(
+      '--throttle <bytes>',
+      'what each node may send and fetch a second for replicas of the topic that are not in sync; lifted when --watch ends',
+      integer(1),
+    )
     .option('--watch', 'wait until all is moved, and report how far it is', false)
     .action(async (topic: string, options: ReassignOptions) => {
       if ((options.replicas === undefined) === (options.plan === undefined))
@@ -31,12 +38,20 @@ export function addReassignCommand(program: Command, { signal }: CommandContext)
         printPlan(topic, moves, options.json);
         return;
       }
+      if (options.throttle !== undefined) await throttle(admin, topic, options.throttle, signal);
       const wanted = moves.map(({ partition, replicas }) => ({ topic, partition, replicas }));
       const results = await admin.reassignPartitions(wanted, { signal });
       printResults(moves, results, options);
       if (results.some(({ error }) => error !== null)) process.exitCode = 1;
-      if (options.watch) await watch(admin, topic, options, signal);
+      if (!options.watch) return;
+      await watch(admin, topic, options, signal);
+      if (options.throttle !== undefined) await admin.alterConfigs(topic, { delete: rates }, { signal });
     });
+}
+
+/** Before the move begins: what is on its way already cannot be held back. */
+async function throttle(admin: Admin, topic: string, bytes: number, signal: AbortSignal): Promise<void> {
+  await admin.alterConfigs(topic, { set: Object.fromEntries(rates.map((key) => [key, String(bytes)])) }, { signal });
 }
 
 async function movesOf(

@@ -38,6 +38,14 @@ export const topicSettings = defineSettings({
       'What an acknowledgement means: "fsync", synced to disk on min.insync.replicas; "replicated", only in the memory of ' +
       'min.insync.replicas, lost when they all lose power.',
   },
+  'follower.replication.throttled.rate': {
+    type: 'integer',
+    default: -1,
+    min: -1,
+    unit: 'bytes',
+    scope: 'topic',
+    text: 'Bytes a second that a node fetches for its replicas of the topic that are not in sync; -1: no limit. Replicas in sync are never held up.',
+  },
   'index.interval.bytes': {
     type: 'integer',
     default: 4096,
@@ -46,6 +54,14 @@ export const topicSettings = defineSettings({
     unit: 'bytes',
     scope: 'topic',
     text: 'Bytes of batches between two entries of the offset and time indexes.',
+  },
+  'leader.replication.throttled.rate': {
+    type: 'integer',
+    default: -1,
+    min: -1,
+    unit: 'bytes',
+    scope: 'topic',
+    text: 'Bytes a second that a node sends to replicas of the topic that are not in sync; -1: no limit. Replicas in sync are never held up.',
   },
   'max.message.bytes': {
     type: 'integer',
