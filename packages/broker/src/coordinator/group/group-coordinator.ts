@@ -5,7 +5,7 @@
  * What it holds beside the state machines (timers, waiting heartbeats) is made anew with each leadership, from the state
  * that was loaded: a member gets a whole session from a new coordinator.
  */
-import { type Clock, errorMessage, type Logger, MillraceError, type RandomStream, type Timer } from '@millrace/base';
+import { type Clock, errorMessage, type Logger, type RandomStream, type Timer } from '@millrace/base';
 import type { MetadataDelta } from '@millrace/controller/image';
 import {
   type ConsumerGroupHeartbeatRequest,
@@ -218,7 +218,7 @@ export class GroupCoordinator {
       let turn = 0;
       for (const group of [...led.state.keys()]) {
         const { image } = this.#options.controller;
-        await this.#quietly({ kind: 'expire-offsets', group, image }, index);
+        await this.#coordinators.tend(index, { kind: 'expire-offsets', group, image });
         turn += 1;
         if (turn % groupsPerTurn === 0) await new Promise<void>((resolve) => this.#options.clock.nextTurn(resolve));
       }
@@ -334,14 +334,14 @@ export class GroupCoordinator {
         if (isConcerned(group, names)) this.#noteTopics(group.group, index);
         if (deleted.size > 0 && hasOffsetsOf(group, deleted)) {
           const { image } = this.#options.controller;
-          void this.#quietly({ kind: 'expire-offsets', group: group.group, image }, index);
+          void this.#coordinators.tend(index, { kind: 'expire-offsets', group: group.group, image });
         }
       }
     }
   }
 
   #noteTopics(group: string, index: number): void {
-    void this.#quietly({ kind: 'topics-changed', group, image: this.#options.controller.image }, index);
+    void this.#coordinators.tend(index, { kind: 'topics-changed', group, image: this.#options.controller.image });
   }
 
   #scheduleTick(): void {
@@ -363,9 +363,11 @@ export class GroupCoordinator {
           revokingEpoch === undefined
             ? { kind: 'session' as const, timeoutMs: settings.sessionTimeoutMs }
             : { kind: 'rebalance' as const, epoch: revokingEpoch };
-        void this.#quietly({ kind: 'expire-member', group, memberId, image, reason }, index).then((isDone) => {
-          if (!isDone) timers.again(due, this.#nowMs);
-        });
+        void this.#coordinators
+          .tend(index, { kind: 'expire-member', group, memberId, image, reason })
+          .then((isDone) => {
+            if (!isDone) timers.again(due, this.#nowMs);
+          });
       }
     }
   }
@@ -381,20 +383,6 @@ export class GroupCoordinator {
           if (!this.#isClosed) this.#scheduleExpiry();
         });
     });
-  }
-
-  /** For what no client waits for. False when it could not be done: whoever leads then sees to it. */
-  async #quietly(command: GroupCommand, index: number): Promise<boolean> {
-    try {
-      await this.#coordinators.submitTo(index, command);
-      return true;
-    } catch (error) {
-      const isExpected = error instanceof MillraceError && error.retriable;
-      const facts = { command: command.kind, partition: index, error: errorMessage(error) };
-      if (isExpected) this.#options.logger.debug('a group could not be looked after', facts);
-      else this.#options.logger.error('a group could not be looked after', facts);
-      return false;
-    }
   }
 
   #ledOf(group: string): LedGroups | undefined {

@@ -2,7 +2,7 @@
  * A coordinator of a cluster, as far as this node is it: one state machine in each partition of its topic that this node
  * leads. Any kind of coordinator is hosted so; what it decides is its machine's business.
  */
-import type { Clock, Logger, MillraceError, RandomStream } from '@millrace/base';
+import { type Clock, errorMessage, type Logger, MillraceError, type RandomStream } from '@millrace/base';
 import { protocolError } from '@millrace/protocol';
 import type { ControllerGateway } from '../../controller-gateway.js';
 import type { Leadership } from '../../partition/leadership.js';
@@ -35,7 +35,7 @@ export interface CoordinatorAddress {
   readonly port: number;
 }
 
-export class Coordinators<State, Command, Entry, Reply> {
+export class Coordinators<State, Command extends { readonly kind: string }, Entry, Reply> {
   readonly #options: CoordinatorsOptions<State, Command, Entry, Reply>;
   readonly #topic: InternalTopic;
   /** Led here, by index. */
@@ -98,6 +98,20 @@ export class Coordinators<State, Command, Entry, Reply> {
     const led = this.#led.get(index);
     if (led !== undefined) return led.submit(command);
     return Promise.reject(notCoordinator(`${this.#topic.name}-${index}`));
+  }
+
+  /** As `submitTo`, for what no client waits for. False when it could not be done: whoever leads then sees to it. */
+  async tend(index: number, command: Command): Promise<boolean> {
+    try {
+      await this.submitTo(index, command);
+      return true;
+    } catch (error) {
+      const isExpected = error instanceof MillraceError && error.retriable;
+      const facts = { command: command.kind, partition: `${this.#topic.name}-${index}`, error: errorMessage(error) };
+      if (isExpected) this.#options.logger.debug('a coordinator could not do its housekeeping', facts);
+      else this.#options.logger.error('a coordinator could not do its housekeeping', facts);
+      return false;
+    }
   }
 
   /** Undefined while there is no topic. */

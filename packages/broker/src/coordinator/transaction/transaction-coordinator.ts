@@ -7,7 +7,7 @@
  * each leadership from the state that was loaded. So each step goes on after a failover: what was decided is told to the
  * partitions by whoever coordinates then.
  */
-import { type Clock, errorMessage, type Logger, type Metrics, MillraceError, type Timer } from '@millrace/base';
+import { type Clock, errorMessage, type Logger, type Metrics, type Timer } from '@millrace/base';
 import {
   type AddPartitionsToTxnRequest,
   type EndTxnRequest,
@@ -173,7 +173,7 @@ export class TransactionCoordinator {
         turn += 1;
         if (turn % idsPerTurn === 0) await new Promise<void>((resolve) => clock.nextTurn(resolve));
         if (clock.wallMs() - updatedMs < settings.idExpirationMs) continue;
-        await this.#quietly({ kind: 'forget-transactional-id', transactionalId }, index);
+        await this.#coordinators.tend(index, { kind: 'forget-transactional-id', transactionalId });
       }
     }
   }
@@ -275,7 +275,7 @@ export class TransactionCoordinator {
   /** Tried until it is done, or somebody else is to do it: nothing else would come back to it. */
   async #complete(command: TransactionCommand, index: number, led: LedTransactions): Promise<void> {
     const { clock, settings } = this.#options;
-    while (!(await this.#quietly(command, index)) && !led.isOver && !this.#isClosed) {
+    while (!(await this.#coordinators.tend(index, command)) && !led.isOver && !this.#isClosed) {
       await new Promise<void>((resolve) => clock.schedule(settings.tickMs, resolve));
     }
   }
@@ -325,20 +325,6 @@ export class TransactionCoordinator {
           if (!this.#isClosed) this.#scheduleIdCheck();
         });
     });
-  }
-
-  /** For what no client waits for. False when it could not be done. */
-  async #quietly(command: TransactionCommand, index: number): Promise<boolean> {
-    try {
-      await this.#coordinators.submitTo(index, command);
-      return true;
-    } catch (error) {
-      const isExpected = error instanceof MillraceError && error.retriable;
-      const facts = { command: command.kind, partition: index, error: errorMessage(error) };
-      if (isExpected) this.#options.logger.debug('a transaction could not be looked after', facts);
-      else this.#options.logger.error('a transaction could not be looked after', facts);
-      return false;
-    }
   }
 
   #observe(): void {
