@@ -17,7 +17,6 @@ import {
   MillraceError,
   noMetrics,
   topicIdFromBytes,
-  type Timer,
 } from '@millrace/base';
 import type {
   AddRaftVoterRequest,
@@ -49,7 +48,7 @@ import type {
   UnregisterBrokerRequest,
   UnregisterBrokerResponse,
 } from '@millrace/protocol';
-import type { Leadership, RaftDriver, RaftRole } from '@millrace/raft';
+import type { RaftDriver, RaftRole } from '@millrace/raft';
 import { SnapshotStore } from '@millrace/state-machine';
 import { ActiveController, type ControllerHostOptions } from './active-controller.js';
 import { type ControllerCommand, controllerMachine, type ControllerReplies } from './controller-machine.js';
@@ -58,12 +57,14 @@ import type { ControllerSettingValues } from './controller-settings.js';
 import type { AllocateProducerIdsRequest, ProducerIdBlock } from './decisions/allocate-producer-ids.js';
 import { type BalancedPartition, balancePlan, type BalancePlanOptions } from './decisions/balance-plan.js';
 import type { BrokerHeartbeatReply, BrokerHeartbeatRequest } from './decisions/broker-heartbeat.js';
+import { drawTopicIds } from './draw-topic-ids.js';
 import type { RegisterBrokerReply, RegisterBrokerRequest } from './decisions/register-broker.js';
 import type { NodeDefaults } from './image/effective-topic-config.js';
-import { type MetadataDelta, metadataDelta } from './image/metadata-delta.js';
-import { MetadataImage } from './image/metadata-image.js';
+import type { MetadataImage } from './image/metadata-image.js';
+import { inTime } from './in-time.js';
 import { MetadataLog, type MetadataPartitionLog } from './metadata-log.js';
 import { metadataSnapshotCodec } from './metadata-snapshot-codec.js';
+import { type MetadataListener, MetadataSubscribers } from './metadata-subscribers.js';
 import { describeCluster } from './queries/describe-cluster.js';
 import { describeConfigs } from './queries/describe-configs.js';
 import { describeQuorum } from './queries/describe-quorum.js';
@@ -71,10 +72,11 @@ import { describeTopicPartitions } from './queries/describe-topic-partitions.js'
 import { listReassignments } from './queries/list-reassignments.js';
 import { MetadataQuorum } from './quorum/metadata-quorum.js';
 import type { RaftPartitionLog } from './quorum/metadata-raft-storage.js';
-import { NotControllerError } from './quorum/not-controller-error.js';
+import { notController } from './quorum/not-controller-error.js';
 import { quorumRaftSettings, type QuorumOptions, type VoterAddress } from './quorum/quorum-options.js';
 import { QuorumStateFile } from './quorum/quorum-state-file.js';
-import { RaftMetadataLog } from './quorum/raft-metadata-log.js';
+import { requireVotersDirectory } from './quorum/require-voters-directory.js';
+import { TermOfOffice } from './quorum/term-of-office.js';
 
 export type ControllerEnvironment = Pick<Environment, 'clock' | 'files' | 'logger' | 'random'> &
   Partial<Pick<Environment, 'metrics'>>;
@@ -98,16 +100,9 @@ export interface ControllerOptions {
   readonly snapshotEveryRecords?: number;
 }
 
-/** Called with each image after a change; the first time, at once, with what differs from nothing. */
-export type MetadataListener = (image: MetadataImage, delta: MetadataDelta) => void;
-
 const defaultMaxPendingCommands = 1000;
 /** Less than half a second of replay. */
 const defaultSnapshotEveryRecords = 20_000;
-/** While a cluster is being formed. */
-const formationCheckMs = 50;
-const formationWaitMs = 10_000;
-
 export class Controller {
   readonly #environment: ControllerEnvironment;
   readonly #options: ControllerOptions;
@@ -115,16 +110,12 @@ export class Controller {
   readonly #settings: ControllerSettingValues;
   readonly #nodeDefaults: NodeDefaults;
   readonly #metrics: ControllerMetrics;
-  readonly #listeners = new Set<MetadataListener>();
+  readonly #subscribers: MetadataSubscribers;
   readonly #formed = completion<string>();
-  /** What the listeners have seen. Moved by `#publish`. */
-  #image: MetadataImage = MetadataImage.empty;
-  /** Set for as long as this node decides. */
-  #active: ActiveController | undefined;
+  /** Alone: set as soon as the log was read. */
+  #alone: ActiveController | undefined;
   #quorum: MetadataQuorum | undefined;
-  /** Ends of terms that were not waited for yet. */
-  #closing: Promise<unknown> = Promise.resolve();
-  #formationTimer: Timer | undefined;
+  #term: TermOfOffice | undefined;
   #failure: unknown;
   #isClosed = false;
 
@@ -150,11 +141,12 @@ export class Controller {
     this.#nodeId = options.nodeId;
     this.#settings = options.settings;
     this.#nodeDefaults = options.nodeDefaults;
+    this.#subscribers = new MetadataSubscribers(environment.logger);
     // Whoever waits for it hears of a failure; nobody has to.
     this.#formed.promise.catch(() => undefined);
     this.#metrics = new ControllerMetrics(environment.metrics ?? noMetrics);
     this.#metrics.observe({
-      image: () => this.#image,
+      image: () => this.image,
       isActive: () => this.isActive,
       raft: () => this.#quorum?.driver,
     });
@@ -162,12 +154,12 @@ export class Controller {
 
   /** The newest committed image. */
   get image(): MetadataImage {
-    return this.#image;
+    return this.#subscribers.image;
   }
 
   /** Offset of the last metadata record in the image; -1: none. */
   get metadataOffset(): number {
-    return this.#image.position - 1;
+    return this.#subscribers.metadataOffset;
   }
 
   /** Alone, this node; in a quorum its leader, -1 when that is not known. */
@@ -180,6 +172,11 @@ export class Controller {
     const leaderId = this.controllerId;
     if (leaderId === this.#nodeId) return undefined;
     return this.#options.quorum?.voters.find(({ id }) => id === leaderId);
+  }
+
+  /** Set for as long as this node decides. */
+  get #active(): ActiveController | undefined {
+    return this.#alone ?? this.#term?.active;
   }
 
   /** Whether this node decides, and is ready to. */
@@ -201,7 +198,7 @@ export class Controller {
 
   /** Empty until the cluster has one and this node knows it. */
   get clusterId(): string {
-    return this.#image.clusterId ?? this.#quorum?.clusterId ?? '';
+    return this.image.clusterId ?? this.#quorum?.clusterId ?? '';
   }
 
   /**
@@ -214,11 +211,7 @@ export class Controller {
 
   /** Returns how to end it. */
   subscribe(listener: MetadataListener): () => void {
-    this.#listeners.add(listener);
-    this.#notify(listener, metadataDelta(MetadataImage.empty, this.#image));
-    return () => {
-      this.#listeners.delete(listener);
-    };
+    return this.#subscribers.add(listener);
   }
 
   /** `source`: whether the broker is the one of this very process, or one that came over the network. */
@@ -228,7 +221,7 @@ export class Controller {
   ): Promise<RegisterBrokerReply> {
     const { nodeId } = request;
     const active = this.#requireActive();
-    this.#requireVotersDirectory(request);
+    requireVotersDirectory(this.#quorum?.membership, request);
     const isSelf = nodeId === this.#nodeId;
     // A second process with this node's id is not this process: that one is alive. Its own earlier registrations are not.
     const isHeard = isSelf ? source === 'remote' : this.#isAlive(active, nodeId);
@@ -257,7 +250,7 @@ export class Controller {
     const { nodeId, brokerEpoch, metadataOffset } = request;
     const { sessions } = this.#requireActive();
     // When it was heard is when it came in, not when a slow disk let it be answered.
-    if (this.#image.brokers.get(nodeId)?.brokerEpoch === brokerEpoch) {
+    if (this.image.brokers.get(nodeId)?.brokerEpoch === brokerEpoch) {
       sessions.touch(nodeId, this.#nowMs, metadataOffset);
     }
     const reply = await this.#submit({ kind: 'broker-heartbeat', request });
@@ -266,7 +259,7 @@ export class Controller {
     await this.#read();
     sessions.touch(nodeId, this.#nowMs, metadataOffset);
     if (!reply.shouldShutdown) return reply;
-    const others = [...this.#image.brokers.values()].filter(
+    const others = [...this.image.brokers.values()].filter(
       (broker) => broker.state === 'active' && broker.nodeId !== nodeId,
     );
     const now = { metadataOffset: this.metadataOffset, ms: this.#nowMs, others: others.map((other) => other.nodeId) };
@@ -358,7 +351,7 @@ export class Controller {
 
   /** Makes a voter of a node that follows the metadata, as soon as it has caught up. */
   async addVoter({ nodeId, directoryId, timeoutMs }: AddRaftVoterRequest): Promise<AddRaftVoterResponse> {
-    if (this.#image.brokers.get(nodeId)?.roles.includes('controller') === false) {
+    if (this.image.brokers.get(nodeId)?.roles.includes('controller') === false) {
       throw new MillraceError(
         'INVALID_REQUEST',
         `Node ${nodeId} is a broker only: a voter needs the role controller in process.roles.`,
@@ -384,13 +377,14 @@ export class Controller {
   /** Rejects what waits. The log stays open. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#formationTimer?.cancel();
-    this.#listeners.clear();
+    this.#term?.stop();
+    this.#subscribers.close();
     this.#formed.reject(this.#unavailable());
-    const active = this.#active?.close();
+    const alone = this.#alone?.close();
+    const term = this.#term?.closed();
     // What the host waits for is rejected by the quorum's end.
     await this.#quorum?.close();
-    await Promise.allSettled([active, this.#closing]);
+    await Promise.allSettled([alone, term]);
   }
 
   async #startAlone(): Promise<void> {
@@ -402,7 +396,7 @@ export class Controller {
           'start it with the same voters as before.',
       );
     }
-    this.#active = this.#newActive({
+    this.#alone = this.#newActive({
       log: new MetadataLog(log, this.#environment.clock),
       onCommitted: (image) => {
         this.#publish(image);
@@ -413,11 +407,12 @@ export class Controller {
         everyEntries: this.#snapshotEveryRecords,
       },
     });
-    await this.#active.open(this.#formation());
+    await this.#alone.open(this.#formation());
   }
 
   async #startQuorum(options: Omit<QuorumOptions, 'log'>): Promise<void> {
     const { log, clusterId } = this.#options;
+    const { clock, logger } = this.#environment;
     assert(options.voters.length > 0, 'a quorum has voters');
     this.#quorum = new MetadataQuorum({
       ...options,
@@ -435,7 +430,23 @@ export class Controller {
         this.#publish(image);
       },
       onLeadership: (leadership) => {
-        this.#onLeadership(leadership);
+        this.#term?.onLeadership(leadership);
+      },
+      onFailed: (error) => {
+        this.#onFailed(error);
+      },
+    });
+    this.#term = new TermOfOffice({
+      clock,
+      logger,
+      quorum: this.#quorum,
+      maxEntryBytes: options.raft?.maxEntryBytes ?? quorumRaftSettings.maxEntryBytes,
+      image: () => this.image,
+      open: (host) => this.#newActive(host),
+      formation: () => this.#formation(),
+      lostReason: (cause) => this.#notController(cause),
+      onOpened: () => {
+        this.#probeBrokers();
       },
       onFailed: (error) => {
         this.#onFailed(error);
@@ -444,65 +455,11 @@ export class Controller {
     await this.#quorum.open();
   }
 
-  #onLeadership({ role, term }: Leadership): void {
-    this.#formationTimer?.cancel();
-    if (this.#active !== undefined) {
-      this.#closing = Promise.allSettled([this.#closing, this.#active.close()]);
-      this.#active = undefined;
-    }
-    if (role === 'leader' && !this.#isClosed) this.#lead(term);
-  }
-
-  #lead(term: number, waitedMs = 0): void {
-    const quorum = this.#quorum;
-    if (quorum?.leadership.term !== term || quorum.leadership.role !== 'leader') return;
-    const { driver } = quorum;
-    if (driver === undefined || this.#awaitsVoters(quorum, waitedMs)) {
-      this.#formationTimer = this.#environment.clock.schedule(formationCheckMs, () => {
-        this.#lead(term, waitedMs + formationCheckMs);
-      });
-      return;
-    }
-    const log = new RaftMetadataLog({
-      driver,
-      maxEntryBytes: this.#options.quorum?.raft?.maxEntryBytes ?? quorumRaftSettings.maxEntryBytes,
-      followed: () => quorum.follower.position,
-      lostReason: (cause) => this.#notController(cause),
-    });
-    const { follower } = quorum;
-    const active = this.#newActive({ log, base: () => ({ state: follower.image, position: follower.position }) });
-    this.#active = active;
-    const opened = active.open(this.#formation()).then(() => {
-      this.#probeBrokers();
-    });
-    opened.catch((error: unknown) => {
-      if (this.#active !== active || this.#isClosed) return;
-      this.#environment.logger.error('This node leads the quorum and cannot act as the controller', {
-        term,
-        reason: errorMessage(error),
-      });
-      // Another node may be able to.
-      driver.transferLeadership().catch((failure: unknown) => {
-        this.#onFailed(failure);
-      });
-    });
-  }
-
   /** The node that led before this one may have ended with partitions that it led. */
   #probeBrokers(): void {
-    for (const { nodeId, state } of this.#image.brokers.values()) {
+    for (const { nodeId, state } of this.image.brokers.values()) {
       if (state !== 'fenced' && nodeId !== this.#nodeId) this.#options.quorum?.presence?.probe(nodeId);
     }
-  }
-
-  /**
-   * What a new cluster acknowledges must not rest on the first of its voters alone, and must outlive the loss of one. All of
-   * them were there a moment ago; should one be gone again, a majority does.
-   */
-  #awaitsVoters(quorum: MetadataQuorum, waitedMs: number): boolean {
-    if (this.#image.clusterId !== undefined) return false;
-    const count = quorum.membership.voters.length;
-    return count < quorum.majority || (count < quorum.voterCount && waitedMs < formationWaitMs);
   }
 
   #onFailed(error: unknown): void {
@@ -510,7 +467,7 @@ export class Controller {
     const { logger } = this.#environment;
     logger.error('This node can take no part in the quorum any more', { reason: errorMessage(error) });
     this.#formed.reject(error);
-    this.#onLeadership({ role: 'observer', term: 0, leader: undefined });
+    this.#term?.onLeadership({ role: 'observer', term: 0 });
     this.#options.onFailed?.(error);
   }
 
@@ -529,7 +486,7 @@ export class Controller {
       logger,
       settings: this.#settings,
       nodeId: this.#nodeId,
-      image: () => this.#image,
+      image: () => this.image,
     });
   }
 
@@ -542,7 +499,7 @@ export class Controller {
   /** Whether the process that is registered under the id is alive: one that was killed need not be waited for. */
   #isAlive({ sessions }: ActiveController, nodeId: number): boolean {
     const presence = this.#options.quorum?.presence;
-    const registered = this.#image.brokers.get(nodeId);
+    const registered = this.image.brokers.get(nodeId);
     if (presence === undefined || registered === undefined) return sessions.isHeard(nodeId, this.#nowMs);
     return sessions.mayLive(nodeId, this.#nowMs) && presence.isConnected(nodeId, registered.incarnationId);
   }
@@ -558,18 +515,8 @@ export class Controller {
   /** Throws when the quorum counts on a directory that this node does not have. */
   requireOwnVote(): void {
     const { quorum } = this.#options;
-    if (quorum !== undefined) this.#requireVotersDirectory({ nodeId: this.#nodeId, directoryId: quorum.directoryId });
-  }
-
-  /** A voter that comes back with another directory has lost what it promised: it is somebody else under the same id. */
-  #requireVotersDirectory({ nodeId, directoryId }: Pick<RegisterBrokerRequest, 'nodeId' | 'directoryId'>): void {
-    const voter = this.#quorum?.membership.voters.find(({ id }) => id === nodeId);
-    if (voter === undefined || voter.directoryId === directoryId) return;
-    throw new MillraceError(
-      'INVALID_VOTER_KEY',
-      `Node ${nodeId} votes in the controller quorum with directory ${voter.directoryId}, and came with ${directoryId}: ` +
-        'its disk was emptied or swapped. Remove the old voter before the node joins again.',
-    );
+    if (quorum === undefined) return;
+    requireVotersDirectory(this.#quorum?.membership, { nodeId: this.#nodeId, directoryId: quorum.directoryId });
   }
 
   #submit<Kind extends ControllerCommand['kind']>(
@@ -608,71 +555,22 @@ export class Controller {
 
   #notController(cause: unknown): MillraceError {
     if (this.#isClosed) return closed();
-    const leaderId = this.controllerId;
-    const address = this.leaderAddress;
-    const where = address === undefined ? '' : ` at ${address.host}:${address.port}`;
-    const who =
-      leaderId === -1
-        ? 'which one is, is not known'
-        : leaderId === this.#nodeId
-          ? 'it is about to be'
-          : `node ${leaderId}${where} is`;
-    const outcome = cause === undefined ? '' : ' What was asked before may be done or not.';
-    return new NotControllerError(
-      `Node ${this.#nodeId} is not the active controller; ${who}.${outcome}`,
-      leaderId,
-      cause,
-    );
+    return notController({ nodeId: this.#nodeId, leaderId: this.controllerId, address: this.leaderAddress, cause });
   }
 
-  /** Stops waiting after the time that the client gave; the change may still be committed later. */
   #inTime<Reply>(timeoutMs: number, reply: Promise<Reply>): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const timer = this.#environment.clock.schedule(timeoutMs, () => {
-        reject(
-          new MillraceError(
-            'REQUEST_TIMED_OUT',
-            `The change was not committed within ${timeoutMs} ms. It may still be: look before trying again.`,
-            { retriable: true },
-          ),
-        );
-      });
-      void reply.then(resolve, reject).finally(() => {
-        timer.cancel();
-      });
-    });
+    return inTime(this.#environment.clock, timeoutMs, reply);
   }
 
   #publish(image: MetadataImage): void {
-    const delta = metadataDelta(this.#image, image);
-    this.#image = image;
-    this.#metrics.noteDelta(delta);
-    if (image.clusterId !== undefined) this.#formed.resolve(image.clusterId);
-    for (const listener of this.#listeners) this.#notify(listener, delta);
-  }
-
-  /** One listener that fails must not keep the image from the others, nor the reply from the client. */
-  #notify(listener: MetadataListener, delta: MetadataDelta): void {
-    try {
-      listener(this.#image, delta);
-    } catch (error) {
-      this.#environment.logger.error('A listener could not take in a change of the metadata', {
-        metadataOffset: this.metadataOffset,
-        reason: errorMessage(error),
-        error,
-      });
-    }
+    this.#subscribers.publish(image, (delta) => {
+      this.#metrics.noteDelta(delta);
+      if (image.clusterId !== undefined) this.#formed.resolve(image.clusterId);
+    });
   }
 
   #topicIds(count: number): string[] {
-    const stream = this.#environment.random.stream('topic id');
-    return Array.from({ length: count }, () => {
-      let topicId: string;
-      // An id that begins with a dash would look like a flag on a command line.
-      do topicId = topicIdFromBytes(stream.bytes(16));
-      while (topicId.startsWith('-'));
-      return topicId;
-    });
+    return drawTopicIds(this.#environment.random.stream('topic id'), count);
   }
 }
 

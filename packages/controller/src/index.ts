@@ -1,4 +1,5 @@
-export { Controller, type ControllerEnvironment, type ControllerOptions, type MetadataListener } from './controller.js';
+export { Controller, type ControllerEnvironment, type ControllerOptions } from './controller.js';
+export type { MetadataListener } from './metadata-subscribers.js';
 export { controllerSettings, type ControllerSettingValues } from './controller-settings.js';
 export type { AllocateProducerIdsRequest, ProducerIdBlock } from './decisions/allocate-producer-ids.js';
 export type { BrokerHeartbeatReply, BrokerHeartbeatRequest } from './decisions/broker-heartbeat.js';
