@@ -276,6 +276,26 @@ describe('produce and consume', () => {
     expect((await run(['consume', topic, '--from', 'beginning', '--max-records', '2'])).stdout).toBe('a\nb\n');
   });
 
+  test('with a transactional id records are written in transactions, of which the failed one is not read', async () => {
+    await json(['topic', 'create', 'whole', '--config', 'max.message.bytes=2000']);
+    const flags = ['whole', '--transactional-id', 'writer', '--transaction-records', '3'];
+    expect(await json(['produce', ...flags], 'a\nb\nc\nd')).toMatchObject({
+      records: 4,
+      acknowledged: 4,
+      failed: 0,
+      // The mark of the first transaction has an offset too.
+      partitions: { '0': { first: 0, last: 4 } },
+    });
+    const broken = await run(['produce', ...flags, '--json'], `e\nf\ng\nh\n${'x'.repeat(5000)}\ni\n`);
+    expect(broken).toMatchObject({ code: 1, stderr: expect.stringContaining('MESSAGE_TOO_LARGE') as string });
+    expect(JSON.parse(broken.stdout)).toMatchObject({ acknowledged: 3 });
+    const read = async (isolation: string): Promise<string> =>
+      (await run(['consume', 'whole', '--from', 'beginning', '--idle-ms', '500', '--isolation', isolation])).stdout;
+    expect(await read('read-committed')).toBe('a\nb\nc\nd\ne\nf\ng\n');
+    expect(await read('read-uncommitted')).toMatch(/^a\nb\nc\nd\ne\nf\ng\n/);
+    expect((await failure(['produce', 'whole', '--transactional-id', 'w', '--acks', '1'])).code).toBe(2);
+  });
+
   test('reading starts at an offset, a time or the end, and stops when nothing comes', async () => {
     await json(
       ['produce', 'starts', '--format', 'json'],

@@ -22,24 +22,41 @@ export class ProduceSummary {
     this.bytes += bytes;
   }
 
+  /** Adds what became of some of the records. */
+  add(other: ProduceSummary): void {
+    this.acknowledged += other.acknowledged;
+    for (const [partition, { first, last }] of other.#partitions) {
+      this.#note(partition, first);
+      this.#note(partition, last);
+    }
+  }
+
+  fail(records: number, error: unknown): void {
+    if (this.failed === 0) {
+      this.firstErrorCode = errorCode(error);
+      this.firstErrorMessage = errorMessage(error);
+    }
+    this.failed += records;
+  }
+
   /** One function for all records: no closure per record. */
   readonly delivered = (error: Error | undefined, partition: number, offset: number): void => {
     if (error !== undefined) {
-      if (this.failed === 0) {
-        this.firstErrorCode = errorCode(error);
-        this.firstErrorMessage = errorMessage(error);
-      }
-      this.failed += 1;
+      this.fail(1, error);
       return;
     }
     this.acknowledged += 1;
+    this.#note(partition, offset);
+  };
+
+  #note(partition: number, offset: number): void {
     const range = this.#partitions.get(partition);
     if (range === undefined) this.#partitions.set(partition, { first: offset, last: offset });
     else {
       range.first = Math.min(range.first, offset);
       range.last = Math.max(range.last, offset);
     }
-  };
+  }
 
   print(json: boolean): void {
     const seconds = Number(((performance.now() - this.#startedMs) / 1000).toFixed(3));

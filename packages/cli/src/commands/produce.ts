@@ -12,6 +12,7 @@ import { countProgress } from '../output/progress.js';
 import { type CommonOptions, integer, oneOf, UsageError, withCommonOptions } from '../options.js';
 import type { CommandContext } from '../program.js';
 import { ProduceSummary } from './produce-summary.js';
+import { PlainTarget, TransactionTarget } from './produce-target.js';
 import type * as RecordFromJson from './record-from-json.js';
 
 interface ProduceOptions extends CommonOptions {
@@ -22,6 +23,8 @@ interface ProduceOptions extends CommonOptions {
   readonly lingerMs: number;
   readonly batchBytes?: number;
   readonly idempotent: boolean;
+  readonly transactionalId?: string;
+  readonly transactionRecords: number;
 }
 
 /** A line longer than this cannot be a record: the default max.message.bytes is far smaller. */
@@ -49,9 +52,13 @@ export function addProduceCommand(program: Command, context: CommandContext): vo
     .option('--batch-bytes <n>', 'largest batch', integer(256, lineMaxBytes))
     .option('--idempotent', 'each record once, in order, whatever is retried (default)', true)
     .option('--no-idempotent', 'allow duplicates on retry')
+    .option('--transactional-id <id>', 'write in transactions; shuts out who used the same id before')
+    .option('--transaction-records <n>', 'records of one transaction', integer(1), 1000)
     .action(async (topic: string, options: ProduceOptions) => {
       if (options.keyField !== undefined && options.format === 'json')
         throw new UsageError('--key-field goes with --format value; with --format json the key is in each line');
+      if (options.transactionalId !== undefined && (options.acks !== 'all' || !options.idempotent))
+        throw new UsageError('--transactional-id needs --acks all, and excludes --no-idempotent.');
       await produce(topic, options, context.signal);
     });
 }
@@ -67,19 +74,25 @@ async function produce(topic: string, options: ProduceOptions, signal: AbortSign
     idempotent: options.idempotent && options.acks === 'all',
     deliveryTimeoutMs: options.timeoutMs,
     ...(options.batchBytes === undefined ? {} : { batchBytes: options.batchBytes }),
+    ...(options.transactionalId === undefined ? {} : { transactionalId: options.transactionalId }),
   });
+  const target =
+    options.transactionalId === undefined
+      ? new PlainTarget(producer, summary, signal)
+      : new TransactionTarget(producer, options.transactionRecords, summary, signal);
   const progress = countProgress('records', () => summary.records);
   try {
     const lines = new LineSplitter(lineMaxBytes);
-    const send = async (line: Buffer): Promise<void> => {
+    const send = (line: Buffer): Promise<boolean> => {
       const record = toRecord(json, { topic, line, lineNumber: lines.lineNumber }, options);
       summary.read(line.length);
-      while (!producer.enqueue(record, summary.delivered)) await producer.ready({ signal });
+      return target.send(record);
     };
-    for await (const chunk of stdinUntil(signal)) for (const line of lines.push(chunk)) await send(line);
-    const last = lines.end();
-    if (last !== undefined && !signal.aborted) await send(last);
-    await producer.flush();
+    if (await sendLines(stdinUntil(signal), lines, send)) {
+      const last = lines.end();
+      if (last !== undefined && !signal.aborted) await send(last);
+    }
+    await target.end();
   } finally {
     await producer.close();
     progress.stop();
@@ -90,6 +103,16 @@ async function produce(topic: string, options: ProduceOptions, signal: AbortSign
       summary.firstErrorCode,
       `${summary.failed} of ${summary.records} records were not acknowledged; the first error was: ${summary.firstErrorMessage}`,
     );
+}
+
+/** Whether all of them were taken. */
+async function sendLines(
+  chunks: AsyncIterable<Buffer>,
+  lines: LineSplitter,
+  send: (line: Buffer) => Promise<boolean>,
+): Promise<boolean> {
+  for await (const chunk of chunks) for (const line of lines.push(chunk)) if (!(await send(line))) return false;
+  return true;
 }
 
 /** Standard input until it ends or the user stops the command; what was read until then is still sent. */
