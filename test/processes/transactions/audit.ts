@@ -23,11 +23,18 @@ export class Reader {
   constructor(bootstrap: string, topic: string) {
     this.#consumer = new Consumer({ bootstrap, topics: [topic], from: 'beginning', isolation: 'read-committed' });
     this.#reading = this.#read();
+    // Whoever waits for the records hears of it, in `ready` or `close`.
+    this.#reading.catch(() => undefined);
+  }
+
+  /** Resolves when it has found its place. */
+  async ready(): Promise<void> {
+    await Promise.race([this.#consumer.ready(), this.#reading]);
   }
 
   /** Resolves when it has come to these ends. */
   async reach(ends: readonly (TopicPartition & { readonly offset: number })[]): Promise<void> {
-    await this.#consumer.ready();
+    await this.ready();
     await until(() => ends.every((end) => (this.#consumer.position(end) ?? -1) >= end.offset), {
       evidence: () => JSON.stringify(ends.map((end) => [end, this.#consumer.position(end)])),
     });
