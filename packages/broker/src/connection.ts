@@ -386,7 +386,8 @@ export class Connection implements SocketHandler {
 function kept(frame: Frame): RequestFrame {
   const { correlationId, apiKey, apiVersion, flags, memory } = frame;
   memory?.retain();
-  const body = memory === undefined ? frame.body.slice() : frame.body;
+  // Not `slice`, which copies nothing when the socket gives a Buffer.
+  const body = memory === undefined ? new Uint8Array(frame.body) : frame.body;
   const payload = memory === undefined ? frame.takePayload() : frame.payload;
   return { correlationId, apiKey, apiVersion, flags, body, payload, memory };
 }

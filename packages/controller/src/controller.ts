@@ -92,7 +92,7 @@ export interface ControllerOptions {
   readonly clusterId?: string;
   /** Left out: this node is the only voter, and needs nobody. */
   readonly quorum?: Omit<QuorumOptions, 'log'>;
-  /** In a quorum: nothing works any more, because the disk failed, or this node is not who it says. Stop the node. */
+  /** Nothing works any more, because the disk failed, or (in a quorum) this node is not who it says. Stop the node. */
   readonly onFailed?: (error: unknown) => void;
   /** Commands that may wait for their commit. */
   readonly maxPendingCommands?: number;
@@ -406,6 +406,9 @@ export class Controller {
         codec: metadataSnapshotCodec,
         everyEntries: this.#snapshotEveryRecords,
       },
+      onFailed: (error) => {
+        this.#options.onFailed?.(error);
+      },
     });
     await this.#alone.open(this.#formation());
   }
@@ -471,7 +474,9 @@ export class Controller {
     this.#options.onFailed?.(error);
   }
 
-  #newActive(host: Pick<ControllerHostOptions, 'log' | 'onCommitted' | 'snapshots' | 'base'>): ActiveController {
+  #newActive(
+    host: Pick<ControllerHostOptions, 'log' | 'onCommitted' | 'snapshots' | 'base' | 'onFailed'>,
+  ): ActiveController {
     const { clock, logger } = this.#environment;
     return new ActiveController({
       host: {

@@ -42,6 +42,8 @@ test('after a failed sync nothing is acknowledged any more; a restart has all th
   await expect(create(node, 'doubtful')).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
   await expect(create(node, 'later')).rejects.toHaveProperty('code');
   await expect(create(node, 'later')).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
+  // Only a restart helps: who runs the node hears of it.
+  expect(node.failures).toMatchObject([{ code: 'KAFKA_STORAGE_ERROR' }]);
   expect(contentsOf(node.controller.image)).toBe(before);
   disk.endProcess();
   for (const fate of ['kept', 'lost'] as const) {

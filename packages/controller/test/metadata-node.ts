@@ -8,6 +8,8 @@ import { metadataSnapshotCodec } from '../src/metadata-snapshot-codec.js';
 /** The part of a node that holds the metadata, on a simulated disk. */
 export interface MetadataNode {
   readonly controller: Controller;
+  /** What it said when it could not go on. */
+  readonly failures: readonly unknown[];
   startBroker(): Promise<void>;
   close(): Promise<void>;
 }
@@ -23,7 +25,9 @@ export async function openNode(disk: SimulatedDisk): Promise<MetadataNode> {
   const directory = await LogDirectory.open(environment, { path: '/data', nodeId: 1, lowSpaceBytes: 0 });
   const { name: topic, partition, topicId, config } = metadataTopic;
   const log = await directory.createLog({ topic, partition, topicId, config });
+  const failures: unknown[] = [];
   const controller = await Controller.open(environment, {
+    onFailed: (error) => failures.push(error),
     log,
     nodeId: 1,
     settings: parseSettings(controllerSettings, {}),
@@ -33,6 +37,7 @@ export async function openNode(disk: SimulatedDisk): Promise<MetadataNode> {
   });
   return {
     controller,
+    failures,
     startBroker: () => startBroker(controller),
     async close() {
       await controller.close();

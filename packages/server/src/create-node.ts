@@ -11,7 +11,7 @@
  * Each stands on the one before. Stopping goes the other way; the log directory comes last, syncs everything and then
  * writes the mark of a clean stop.
  */
-import { type Address, type Environment, errorMessage } from '@millrace/base';
+import { type Address, completion, type Environment, errorMessage } from '@millrace/base';
 import { Broker, type BrokerOptions, type ControllerGateway, type ReplicaState } from '@millrace/broker';
 import { Controller, type ControllerOptions, metadataTopic } from '@millrace/controller';
 import type { MetadataImage } from '@millrace/controller/image';
@@ -130,12 +130,16 @@ async function standAlone(
   { internal }: NodeConfig,
   closers: Closer[],
 ): Promise<NodePart> {
-  const controller = await Controller.open(environment, controllerOptions);
+  const failed = completion<unknown>();
+  const controller = await Controller.open(environment, {
+    ...controllerOptions,
+    onFailed: (error) => failed.resolve(error),
+  });
   closers.push(() => controller.close());
   const gateway: ControllerGateway = controller;
   return {
     brokerOptions: { clusterId: controller.clusterId, controller: gateway, internal },
-    failed: never,
+    failed: failed.promise,
   };
 }
 
@@ -164,8 +168,6 @@ async function joinCluster(
     link,
   };
 }
-
-const never = new Promise<never>(() => undefined);
 
 interface NodeParts {
   readonly broker?: Broker;

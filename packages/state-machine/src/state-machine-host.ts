@@ -36,6 +36,8 @@ export interface StateMachineHostOptions<State, Command, Entry, Reply> {
   /** Called once per decision, in order, before its reply is released; and with no entries after a rebuild. */
   readonly onCommitted?: (state: State, entries: readonly Entry[], position: number) => void;
   readonly snapshots?: SnapshotPolicy<State>;
+  /** Told when the state was thrown away and cannot be built again: nothing is answered until a `rebuild` succeeds. */
+  readonly onFailed?: (error: unknown) => void;
   /**
    * The state at a position that is committed, where somebody else follows the log anyway: taken instead of a snapshot.
    * Once the log is lost this host is of no use any more, and what it is asked is refused with the reason.
@@ -188,6 +190,7 @@ export class StateMachineHost<State, Command, Entry, Reply> {
       this.#options.environment.logger.error(`The ${this.#options.name} cannot rebuild its state`, {
         reason: errorMessage(error),
       });
+      this.#options.onFailed?.(error);
     });
   }
 

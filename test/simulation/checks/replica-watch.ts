@@ -1,5 +1,5 @@
 /**
- * Looks at all replicas on all running nodes every few milliseconds of virtual time, and at what the newest metadata
+ * Looks at all replicas on all running nodes every few milliseconds of virtual time (less often once all is healed), and at what the newest metadata
  * says of them (A4 to A11, B6). It keeps one ghost variable, which no node has: the true high watermark of a partition,
  * the highest that any leader of it ever had.
  *
@@ -39,7 +39,10 @@ interface Group {
   readonly seen: Seen[];
 }
 
+/** While things go wrong. */
 const everyMs = 5;
+/** Once all is healed: what is broken by then stays so for longer. */
+const everyMsHealed = 20;
 
 export class ReplicaWatch {
   readonly #options: ReplicaWatchOptions;
@@ -50,6 +53,7 @@ export class ReplicaWatch {
   /** Topics of which nothing may be lost. */
   readonly #durable: ReadonlySet<string>;
   #isOn = false;
+  #everyMs = everyMs;
 
   constructor(options: ReplicaWatchOptions) {
     this.#options = options;
@@ -59,6 +63,11 @@ export class ReplicaWatch {
         .filter(({ topic, isDurable }) => isDurable || (topic.role === 'churned' && isSynced(topic.configs)))
         .map(({ topic }) => topic.name),
     );
+  }
+
+  /** From now on it looks less often. */
+  healed(): void {
+    this.#everyMs = everyMsHealed;
   }
 
   start(): void {
@@ -71,7 +80,7 @@ export class ReplicaWatch {
   }
 
   #lookLater(): void {
-    this.#options.simulation.after(everyMs, () => {
+    this.#options.simulation.after(this.#everyMs, () => {
       if (!this.#isOn) return;
       this.#look();
       this.#lookLater();

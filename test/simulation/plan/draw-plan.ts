@@ -56,7 +56,7 @@ function drawConfig(choice: (name: string) => Choice, size: PlanSize, { nodesMax
     topics: drawTopics(choice('topics'), nodes),
     producers: drawMany(choice('producers'), 3, drawProducer),
     consumers: drawMany(choice('consumers'), 2, (each) => drawConsumer(each, link)),
-    auditMs: cluster.of([0, 50, 200, 1000]),
+    auditMs: cluster.of([0, 100, 300, 1000]),
     ending: cluster.of<Ending>(['graceful', 'power-cut', 'lost', 'derived-files-gone']),
   };
 }

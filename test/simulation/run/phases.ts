@@ -132,6 +132,7 @@ export class Phases {
     this.#phase('liveness');
     this.#workload.gate.isClosed = true;
     this.#faults.healAll();
+    this.#watch.healed();
     this.#groups.heal();
     await this.#converge(this.#admin);
     this.#isAuditing = false;

@@ -222,7 +222,8 @@ export class Flow {
   }
 
   #takeQueued(count: number): Uint8Array {
-    const segment = new Uint8Array(count);
+    // From the pool of small buffers: most segments are one message of a hundred bytes.
+    const segment: Uint8Array = Buffer.allocUnsafe(count);
     let filled = 0;
     while (filled < count) {
       const piece = this.#queue[0] as Uint8Array;

@@ -85,9 +85,9 @@ export class SimulatedNetwork {
     else this.#refusing.delete(node);
   }
 
-  /** Whether nothing that these nodes sent can still arrive anywhere: their connections are gone, at both ends. */
+  /** Whether nothing that these nodes sent can still arrive: nobody is left at the other ends of their connections. */
   isSilent(nodes: ReadonlySet<string>): boolean {
-    for (const socket of this.#sockets) if (nodes.has(socket.node)) return false;
+    for (const socket of this.#sockets) if (nodes.has(socket.node) && !socket.peer.isGone) return false;
     return true;
   }
 
