@@ -159,3 +159,24 @@ test('a call ends with its signal and with its time', async () => {
   await using nowhere = new Admin({ bootstrap: '127.0.0.1:1' });
   await expect(nowhere.listTopics({ timeoutMs: 200 })).rejects.toMatchObject({ code: 'NETWORK_EXCEPTION' });
 });
+
+describe('transactions', () => {
+  test('are listed, described and aborted, and those who write to a partition are known', async () => {
+    await admin.createTopic({ name: 'paid', partitions: 2 });
+    await using producer = new Producer({ bootstrap: server.bootstrap, transactionalId: 'till' });
+    const open = await producer.beginTransaction();
+    await open.send({ topic: 'paid', partition: 1, value: 'a' });
+    expect(await admin.listTransactions({ states: ['ongoing'] })).toMatchObject([{ transactionalId: 'till' }]);
+    expect(await admin.describeTransaction('till')).toMatchObject({
+      state: 'ongoing',
+      partitions: [{ topic: 'paid', partition: 1 }],
+    });
+    const [writer, ...others] = await admin.describeProducers([{ topic: 'paid' }]);
+    expect({ writer, others }).toMatchObject({ writer: { partition: 1, transactionStartOffset: 0 }, others: [] });
+    await admin.abortTransaction('till');
+    await expect(open.commit()).rejects.toMatchObject({ code: 'PRODUCER_FENCED' });
+    await expect(admin.abortTransaction('till')).rejects.toMatchObject({ code: 'INVALID_TXN_STATE' });
+    await expect(admin.describeTransaction('nobody')).rejects.toMatchObject({ code: 'TRANSACTIONAL_ID_NOT_FOUND' });
+    expect(await admin.listOffsets([{ topic: 'paid', partition: 1, at: 'latest' }])).toMatchObject([{ offset: 2 }]);
+  });
+});
