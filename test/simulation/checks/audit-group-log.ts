@@ -35,7 +35,7 @@ export function auditGroupLogs({ groups, logs, history, marks, topics }: GroupAu
         }
         ledger.apply(record);
       }
-      for (const { key } of records) ledgers.get(key[1])?.checkOwners();
+      for (const name of new Set(records.map(({ key }) => key[1]))) ledgers.get(name)?.checkOwners();
     }
   }
   const found: Violation[] = [];

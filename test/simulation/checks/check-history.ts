@@ -8,6 +8,7 @@ import { checkGroups } from './check-groups.js';
 import { checkOffsets } from './check-offsets.js';
 import { checkProducers } from './check-producers.js';
 import { checkTimes } from './check-times.js';
+import { checkTransactions } from './check-transactions.js';
 import { expectationsOf, type TopicExpectation } from './expectation.js';
 import type { Violation } from './violation.js';
 
@@ -25,7 +26,7 @@ const checks: readonly HistoryCheck[] = [
 export function checkHistory(history: History, plan: Plan): Violation[] {
   const topics = expectationsOf(plan);
   const ofGroups = checkGroups(history, { groups: plan.config.groups ?? [], topics, isQuiet: isQuiet(plan) });
-  return [...violationsIn(history, topics), ...ofGroups];
+  return [...violationsIn(history, topics), ...ofGroups, ...checkTransactions(history.transactions)];
 }
 
 /** Nothing took a member by surprise. */

@@ -7,6 +7,7 @@ import { Choice } from './choice.js';
 import { drawFaults } from './draw-faults.js';
 import { aimedAtCoordinators, drawGroups, withMemberOperations } from './draw-groups.js';
 import { drawOperations } from './draw-operations.js';
+import { aimedAtTransactions, drawTransactions, withTransactions } from './draw-transactions.js';
 import { long, short, type PlanSize } from './plan-size.js';
 import type { ConsumerPlan, DelayRange, Ending, Plan, PlanConfig, ProducerPlan, TopicPlan } from './plan.js';
 
@@ -20,12 +21,16 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
   const size = choice('size').chance(0.75) ? short : long;
   const plain = drawConfig(choice, size, options);
   const ofGroups = choice('groups');
-  const config: PlanConfig = { ...plain, ...drawGroups(plain, ofGroups) };
+  const ofTransactions = choice('transactions');
+  const grouped: PlanConfig = { ...plain, ...drawGroups(plain, ofGroups) };
+  const config: PlanConfig = { ...grouped, ...drawTransactions(grouped, ofTransactions) };
+  const operations = drawOperations(config, choice('operations'), size);
+  const faults = drawFaults(config, choice('faults'), size);
   return {
     seed,
     config,
-    operations: withMemberOperations(config, drawOperations(config, choice('operations'), size), ofGroups),
-    faults: aimedAtCoordinators(config, drawFaults(config, choice('faults'), size), ofGroups),
+    operations: withTransactions(config, withMemberOperations(config, operations, ofGroups), ofTransactions),
+    faults: aimedAtTransactions(config, aimedAtCoordinators(config, faults, ofGroups), ofTransactions),
   };
 }
 

@@ -7,7 +7,9 @@ export type Operation =
   | DeleteRecords
   | RecreateTopic
   | GrowTopic
-  | MemberOperation;
+  | MemberOperation
+  | TransactOperation
+  | TransactorOperation;
 
 interface Scheduled {
   /** Unique in a plan, and kept when a plan is made smaller: values of records begin with it. */
@@ -75,5 +77,24 @@ export interface MemberOperation extends Scheduled {
   readonly member: number;
   /** `kill`: the program is there again after `forMs`. `restart`: it leaves in order, and comes back at once. */
   readonly action: 'start' | 'leave' | 'kill' | 'pause' | 'restart';
+  readonly forMs: number;
+}
+
+/** One transaction. */
+export interface TransactOperation extends Scheduled {
+  readonly kind: 'transact';
+  readonly transactor: number;
+  /** The partition of each value. */
+  readonly writes: readonly number[];
+  readonly ending: 'commit' | 'abort';
+  /** Between the last write and the end: perhaps longer than the cluster waits. */
+  readonly holdMs: number;
+}
+
+export interface TransactorOperation extends Scheduled {
+  readonly kind: 'transactor';
+  readonly transactor: number;
+  /** `kill`: the program is there again after `forMs`. `restart`: with another producer. */
+  readonly action: 'kill' | 'pause' | 'restart';
   readonly forMs: number;
 }

@@ -10,6 +10,7 @@ import type { Compression } from '@millrace/record';
 import type { Fault } from './fault.js';
 import type { GroupPlan } from './group-plan.js';
 import type { Operation } from './operation.js';
+import type { TransactionsPlan } from './transactions-plan.js';
 
 export interface Plan {
   readonly seed: number;
@@ -30,6 +31,7 @@ export interface PlanConfig {
   readonly consumers: readonly ConsumerPlan[];
   /** None where it is not said. */
   readonly groups?: readonly GroupPlan[];
+  readonly transactions?: TransactionsPlan;
   /** Whether the worst that a power cut could leave is looked at now and then, while all goes on. */
   readonly auditMs: number;
   readonly ending: Ending;

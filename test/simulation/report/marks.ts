@@ -74,6 +74,12 @@ export const simulatorMarks = [
   'member-lost-partitions',
   'member-commit-refused',
   'group-rebalanced',
+  'transaction-committed',
+  'transaction-aborted',
+  'transaction-unknown',
+  'transactor-killed',
+  'transactor-fenced',
+  'commit-asked-again',
 ] as const;
 
 export const allMarks: readonly string[] = [...Object.values(markedLines), ...simulatorMarks];

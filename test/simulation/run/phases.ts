@@ -27,6 +27,7 @@ import type { Workload } from '../workload/workload.js';
 import { deleteDerivedFiles } from './derived-files.js';
 import { GroupPhases } from './group-phases.js';
 import type { Script } from './script.js';
+import { TransactionPhases } from './transaction-phases.js';
 
 export interface PhasesOptions {
   readonly simulation: Simulation;
@@ -63,6 +64,7 @@ export class Phases {
   readonly #consumers: readonly ConsumingClient[];
   readonly #probe: ProducingClient;
   readonly #groups: GroupPhases;
+  readonly #transactions: TransactionPhases;
   readonly #watch: ReplicaWatch;
   readonly #faults: FaultDriver;
   /** What clients run on. */
@@ -94,7 +96,11 @@ export class Phases {
     this.#consumers = plan.config.consumers.map((each, index) => new ConsumingClient(this.#workload, index, each));
     this.#probe = new ProducingClient(this.#workload, plan.config.producers.length, probePlan);
     this.#groups = new GroupPhases(this.#workload, this.violations);
-    const clients = [...this.#producers, ...this.#consumers, ...this.#groups.members].map(({ node }) => node);
+    this.#transactions = new TransactionPhases(this.#workload, this.violations);
+    const clients = [
+      ...[...this.#producers, ...this.#consumers].map(({ node }) => node),
+      ...[...this.#groups.members, ...this.#transactions.transactors].map(({ node }) => node),
+    ];
     this.#machines = new Set([...clients, this.#probe.node, 'admin']);
     this.#faults = new FaultDriver({
       simulation,
@@ -118,6 +124,7 @@ export class Phases {
     await this.#createTopics(this.#admin);
     for (const client of [...this.#producers, ...this.#consumers]) client.open();
     this.#groups.open();
+    await this.#complete(this.#transactions.open(this.#admin), convergeMs);
     await this.#options.simulation.runFor(warmUpMs);
 
     this.#phase('safety');
@@ -134,6 +141,7 @@ export class Phases {
     this.#faults.healAll();
     this.#watch.healed();
     this.#groups.heal();
+    this.#transactions.heal();
     await this.#converge(this.#admin);
     this.#isAuditing = false;
     this.#watch.stop();
@@ -144,6 +152,7 @@ export class Phases {
     const admin = new AdministeringClient(this.#workload);
     await this.#complete(drainAll(this.#workload, admin, 'before the end'), drainMs);
     await this.#complete(this.#groups.note(admin, 'before the end'), drainMs);
+    await this.#transactions.drain(admin);
     await this.#complete(admin.close(), convergeMs);
 
     this.#phase(`ending: ${plan.config.ending}`);
@@ -204,6 +213,9 @@ export class Phases {
         break;
       case 'member':
         this.#groups.perform(operation);
+        break;
+      default:
+        this.#transactions.perform(operation);
     }
   }
 
@@ -323,7 +335,10 @@ export class Phases {
 
   async #closeClients(): Promise<void> {
     const clients = [...this.#producers, ...this.#consumers, this.#probe];
-    await this.#complete(Promise.all([...clients.map((client) => client.close()), this.#groups.close()]), convergeMs);
+    await this.#complete(
+      Promise.all([...clients.map((client) => client.close()), this.#groups.close(), this.#transactions.close()]),
+      convergeMs,
+    );
     if (this.#admin !== undefined) await this.#complete(this.#admin.close(), convergeMs);
   }
 
@@ -371,7 +386,8 @@ export class Phases {
     this.violations.push(...checkMetadata(readAllMetadata(disks, dataDirectory)));
     const drains = history.drainsOf('after the restart');
     this.violations.push(...(await checkDisks(disks, drains, dataDirectory)));
-    this.violations.push(...this.#groups.audit(disks.map(({ files }) => files)));
+    const files = disks.map((disk) => disk.files);
+    this.violations.push(...this.#groups.audit(files), ...this.#transactions.audit(files));
   }
 
   #scheduleAudit(): void {

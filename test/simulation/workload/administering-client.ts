@@ -113,10 +113,11 @@ export class AdministeringClient {
     if (isGrown === true) this.#workload.marks.hit('topic-grown');
   }
 
-  /** Partition counts of all topics, as long as it takes within `withinMs`. */
+  /** Partition counts of the plan's topics, as long as it takes within `withinMs`. */
   async partitionCounts(): Promise<Map<string, number>> {
     const topics = await this.#admin.listTopics({ timeoutMs: 30_000 });
-    return new Map(topics.map(({ name, partitions }) => [name, partitions]));
+    const planned = new Set(this.#workload.plan.config.topics.map(({ name }) => name));
+    return new Map(topics.filter(({ name }) => planned.has(name)).map(({ name, partitions }) => [name, partitions]));
   }
 
   /** What is wrong with a topic's replicas; empty when all are in sync. */
@@ -145,6 +146,14 @@ export class AdministeringClient {
     }
   }
 
+  /** Transactions that are open, or whose markers are not all written. */
+  async openTransactions(): Promise<string[]> {
+    const transactions = await this.#admin.listTransactions({}, { timeoutMs: 30_000 });
+    return transactions
+      .filter(({ state }) => unfinished.has(state))
+      .map(({ transactionalId, producerId, state }) => `${transactionalId} (producer ${producerId}) is ${state}`);
+  }
+
   close(): Promise<void> {
     return this.#admin.close();
   }
@@ -158,3 +167,5 @@ export class AdministeringClient {
     return recordCall(this.#workload, { client: 'admin', text, timeoutMs }, make);
   }
 }
+
+const unfinished: ReadonlySet<string> = new Set(['ongoing', 'prepare-commit', 'prepare-abort']);

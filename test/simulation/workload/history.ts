@@ -8,6 +8,7 @@
  * - `pending`: nobody has said anything yet.
  */
 import { GroupHistory } from './group-history.js';
+import { TransactionHistory } from './transaction-history.js';
 
 export type SendOutcome = 'pending' | 'ok' | 'failed' | 'unknown';
 
@@ -131,6 +132,7 @@ export class History {
   readonly calls: Call[] = [];
   readonly readFailures: ReadFailure[] = [];
   readonly groups = new GroupHistory();
+  readonly transactions = new TransactionHistory();
 
   /** The drains of one label, by partition. */
   drainsOf(label: string): Drain[] {

@@ -189,7 +189,8 @@ export class MemberClient {
           for await (const batch of consumer.batches()) {
             const items = itemsOf(batch);
             await this.#work(life, items);
-            await this.#commit(life, batch, (items.at(-1)?.offset ?? 0) + 1);
+            const last = items.at(-1);
+            if (last !== undefined) await this.#commit(life, batch, last.offset + 1);
           }
       }
     } catch (error) {

@@ -1,0 +1,44 @@
+/** What transactional programs asked for, and what they were told. */
+
+/**
+ * - `committed`, `aborted`: told so, or never asked for the commit;
+ * - `unknown`: the commit was asked for and nobody said what became of it.
+ */
+export type TransactionOutcome = 'pending' | 'committed' | 'aborted' | 'unknown';
+
+export interface TransactionEntry {
+  readonly id: string;
+  /** One life of one program. */
+  readonly client: string;
+  /** In the order in which they were sent, by partition. */
+  readonly writes: { readonly partition: number; readonly value: string }[];
+  /** What the program got to read while it was open. */
+  readonly reads: { readonly partition: number; readonly value: string }[];
+  readonly begunMs: number;
+  endedMs: number;
+  isCommitAsked: boolean;
+  outcome: TransactionOutcome;
+  error: string | undefined;
+}
+
+/** A committed record that somebody read at some time. */
+export interface CommittedRead {
+  readonly reader: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly value: string;
+  readonly readMs: number;
+}
+
+/** A partition as those who read committed records have it in the end. */
+export interface CommittedList {
+  readonly partition: number;
+  readonly records: readonly { readonly offset: number; readonly value: string }[];
+}
+
+export class TransactionHistory {
+  readonly entries: TransactionEntry[] = [];
+  readonly reads: CommittedRead[] = [];
+  /** Of the ledger. */
+  readonly lists: CommittedList[] = [];
+}
