@@ -33,6 +33,7 @@ import { Leadership, type PartitionAssignment } from './leadership.js';
 import { LogCut } from './log-cut.js';
 import { LogSync } from './log-sync.js';
 import type { Following, PartitionHost, PartitionOptions, PartitionPolicy, ProposalOutcome } from './partition-host.js';
+import * as refusal from './partition-refusals.js';
 import { PartitionWaiters, type Reader, type ReaderSource } from './partition-waiters.js';
 import type { FollowerPosition, LeaderMoment } from './replica-progress.js';
 
@@ -193,38 +194,18 @@ export class Partition {
   /** Throws unless this node leads the partition in the epoch that the sender knows (-1: it knows none). */
   requireLeader(leaderEpoch: number): Leadership {
     const current = this.leaderEpoch;
-    if (leaderEpoch >= 0 && leaderEpoch < current) {
-      throw protocolError(
-        'FENCED_LEADER_EPOCH',
-        `Leader epoch ${leaderEpoch} of ${this.label} is over, it is ${current} now: refresh the metadata.`,
-      );
+    if (leaderEpoch > current || (leaderEpoch >= 0 && leaderEpoch < current)) {
+      throw refusal.otherEpoch(this.#asked, leaderEpoch, current);
     }
-    if (leaderEpoch > current) {
-      throw protocolError(
-        'UNKNOWN_LEADER_EPOCH',
-        `Node ${this.#host.nodeId} knows leader epoch ${current} of ${this.label}, not ${leaderEpoch} yet: try again.`,
-      );
-    }
-    if (this.#assignment?.leader !== this.#host.nodeId) {
-      throw protocolError(
-        'NOT_LEADER_OR_FOLLOWER',
-        `Node ${this.#host.nodeId} does not lead ${this.label}: refresh the metadata.`,
-      );
-    }
+    if (this.#assignment?.leader !== this.#host.nodeId) throw refusal.notLeader(this.#asked);
     this.requireOnline();
     if (this.#leadership !== undefined) return this.#leadership;
-    throw protocolError('LEADER_NOT_AVAILABLE', `Node ${this.#host.nodeId} is about to lead ${this.label}: try again.`);
+    throw refusal.aboutToLead(this.#asked);
   }
 
   /** Throws when the log failed: what it holds beyond the last good sync is not known. */
   requireOnline(): void {
-    if (!this.isOffline) return;
-    const reason = this.log.offlineReason?.message ?? 'its last sync did not succeed';
-    throw protocolError(
-      'KAFKA_STORAGE_ERROR',
-      `The log of ${this.label} is offline until the node restarts: ${reason}`,
-      this.log.offlineReason,
-    );
+    if (this.isOffline) throw refusal.offline(this.#asked, this.log.offlineReason);
   }
 
   /** Whether what is appended now could be committed. */
@@ -235,11 +216,7 @@ export class Partition {
   /** Throws when an append with acks all could not be acknowledged anyway. */
   requireMinInSync(): void {
     const leadership = this.#leadership;
-    if (leadership === undefined || leadership.hasEnoughInSync) return;
-    throw protocolError(
-      'NOT_ENOUGH_REPLICAS',
-      `${this.label} has ${leadership.inSync.isr.length} in-sync replicas, min.insync.replicas is ${leadership.minInsyncReplicas}.`,
-    );
+    if (leadership?.hasEnoughInSync === false) throw refusal.tooFewInSync(this.#asked, leadership);
   }
 
   /**
@@ -248,11 +225,8 @@ export class Partition {
    */
   requireKnownEnd(): void {
     const leadership = this.#leadership;
-    if (leadership === undefined || this.#highWatermark >= leadership.epochStartOffset) return;
-    throw protocolError(
-      'OFFSET_NOT_AVAILABLE',
-      `Node ${this.#host.nodeId} leads ${this.label} since a moment and has not heard from its followers: try again.`,
-    );
+    if (leadership !== undefined && this.#highWatermark < leadership.epochStartOffset)
+      throw refusal.endNotKnown(this.#asked);
   }
 
   /**
@@ -286,22 +260,13 @@ export class Partition {
    */
   requireInRange(offset: number): void {
     const { startOffset, endOffset } = this.log;
-    if (offset >= startOffset && offset <= endOffset) return;
-    throw protocolError(
-      'OFFSET_OUT_OF_RANGE',
-      `${this.label} has offsets ${startOffset} to ${endOffset}, not ${offset}: seek to the beginning or the end.`,
-    );
+    if (offset < startOffset || offset > endOffset) throw refusal.outOfRange(this.#asked, offset, this.log);
   }
 
   /** Moves the start of the log up to `beforeOffset` (-1: the high watermark), never down; returns the start. */
   async deleteRecordsBefore(beforeOffset: number): Promise<number> {
     const target = beforeOffset === -1 ? this.#highWatermark : beforeOffset;
-    if (target > this.#highWatermark) {
-      throw protocolError(
-        'OFFSET_OUT_OF_RANGE',
-        `Only records below ${this.#highWatermark} of ${this.label} are committed and can be deleted, not ${target}.`,
-      );
-    }
+    if (target > this.#highWatermark) throw refusal.notCommitted(this.#asked, target, this.#highWatermark);
     if (target > this.log.startOffset) await this.log.advanceStartOffset(target);
     return this.log.startOffset;
   }
@@ -444,11 +409,7 @@ export class Partition {
 
   #perhapsReplaced(): MillraceError | undefined {
     if ((this.#assignment?.replicas.length ?? 0) < 2) return undefined;
-    return protocolError(
-      'NOT_LEADER_OR_FOLLOWER',
-      `Node ${this.#host.nodeId} leads ${this.label} as far as it knows, but the controller has been silent for so long ` +
-        'that another node may lead it by now: refresh the metadata.',
-    );
+    return refusal.perhapsReplaced(this.#asked);
   }
 
   #takeOffice(assignment: PartitionAssignment): void {
@@ -476,8 +437,7 @@ export class Partition {
     this.#advance();
     if (leadership.hasEnoughInSync || !this.#waiters.hasCommits) return;
     // Whether these will ever be committed is open; who sent them should not wait for the end of its time to learn it.
-    const message = `${this.label} has ${size} in-sync replicas, min.insync.replicas is ${leadership.minInsyncReplicas}: the records were written, and may be committed later.`;
-    this.#waiters.failCommits(protocolError('NOT_ENOUGH_REPLICAS_AFTER_APPEND', message));
+    this.#waiters.failCommits(refusal.tooFewInSyncByNow(this.#asked, leadership));
   }
 
   #synced(): void {
@@ -489,12 +449,11 @@ export class Partition {
   #wentOffline(reason: unknown): void {
     if (this.#isOffline) return;
     this.#isOffline = true;
-    const message = `The log of ${this.label} failed and is offline until the node restarts: ${errorMessage(reason)}`;
     this.#host.logger.error('partition is offline: its log failed', {
       partition: this.label,
       error: errorMessage(reason),
     });
-    this.#waiters.failAll(protocolError('KAFKA_STORAGE_ERROR', message, reason));
+    this.#waiters.failAll(refusal.failed(this.#asked, reason));
   }
 
   /** What counts of this node's own log. */
@@ -519,6 +478,10 @@ export class Partition {
 
   get #moment(): LeaderMoment {
     return { nowMs: this.#nowMs, endOffset: this.log.endOffset, durability: this.#policy.durability };
+  }
+
+  get #asked(): refusal.Asked {
+    return { label: this.label, nodeId: this.#host.nodeId };
   }
 
   get #facts(): { readonly partition: string; readonly leaderEpoch: number } {
