@@ -9,7 +9,7 @@
 import { Producer } from '@millrace/producer';
 
 const [bootstrap, transactionalId, incarnation, topic, partitions] = process.argv.slice(2);
-const producer = new Producer({ bootstrap, transactionalId, transactionTimeoutMs: 4000, deliveryTimeoutMs: 60_000 });
+const producer = new Producer({ bootstrap, transactionalId, transactionTimeoutMs: 15_000, deliveryTimeoutMs: 60_000 });
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 
 let isRunning = true;

@@ -9,7 +9,7 @@ import { Consumer } from '@millrace/consumer';
 import { Producer } from '@millrace/producer';
 
 const [bootstrap, transactionalId, group, input, output, partitions] = process.argv.slice(2);
-const producer = new Producer({ bootstrap, transactionalId, transactionTimeoutMs: 4000, deliveryTimeoutMs: 60_000 });
+const producer = new Producer({ bootstrap, transactionalId, transactionTimeoutMs: 15_000, deliveryTimeoutMs: 60_000 });
 const consumer = new Consumer({
   bootstrap,
   group,
