@@ -8,4 +8,4 @@ export {
   EffectConsumer,
   type EffectStore,
 } from '@millrace/consumer';
-export { Producer, type ProducerOptions, type ProducerRecord } from '@millrace/producer';
+export { Producer, type ProducerOptions, type ProducerRecord, Transaction } from '@millrace/producer';

@@ -274,7 +274,7 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
 
   /**
    * Works on each batch in a transaction of a producer, which commits what `eachBatch` sends and that the batch is done:
-   * both or neither, through crashes and rebalances. `autoCommit` must be off. Resolves when the consumer is closed;
+   * both or neither, through crashes and rebalances. Needs `delivery: 'exactly-once'`. Resolves when the consumer is closed;
    * rejects with what `eachBatch` throws, and when the producer is fenced.
    */
   transact<Transaction extends ConsumerTransaction>(options: TransactOptions<Key, Value, Transaction>): Promise<void> {
@@ -483,10 +483,10 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
 
   #requireManualCommit(): void {
     const { group } = this.#settings;
-    if (group !== undefined && !group.autoCommit && group.delivery === 'at-least-once') return;
+    if (group !== undefined && !group.autoCommit && group.delivery !== 'at-most-once') return;
     throw new MillraceError(
       'INVALID_CONFIG',
-      "Transactions commit the offsets of a consumer with a group, autoCommit: false, and delivery 'at-least-once'.",
+      "Transactions commit the offsets of a consumer with a group and delivery: 'exactly-once'.",
     );
   }
 

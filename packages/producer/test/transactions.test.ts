@@ -288,7 +288,7 @@ describe('consume, transform, produce', () => {
         group: `g-${input}`,
         topics: [input],
         from: 'beginning',
-        autoCommit: false,
+        delivery: 'exactly-once',
         partitionFetchMaxBytes: 2000,
       });
       const ended = consumer.transact({
@@ -337,7 +337,7 @@ describe('consume, transform, produce', () => {
       group: `g-${input}`,
       topics: [input],
       from: 'beginning',
-      autoCommit: false,
+      delivery: 'exactly-once',
     });
     const failing = consumer.transact({
       producer,

@@ -15,7 +15,7 @@ const consumer = new Consumer({
   group,
   topics: [input],
   from: 'beginning',
-  autoCommit: false,
+  delivery: 'exactly-once',
   partitionFetchMaxBytes: 4000,
 });
 process.on('SIGTERM', () => void consumer.close());

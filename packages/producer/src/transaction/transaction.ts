@@ -76,7 +76,7 @@ export class Transaction<Key = Bytes, Value = Bytes> {
     return this.#manager.commitOffsets(this.#number, who, offsets);
   }
 
-  /** Commits with the transaction everything that the consumer has handed over. Its `autoCommit` must be off. */
+  /** Commits with the transaction everything that the consumer has handed over. Its `delivery` must be `'exactly-once'`. */
   async commitOffsets(consumer: OffsetSource): Promise<void> {
     const { offsets, committed, ...group } = consumer.transactionOffsets();
     await this.#manager.commitOffsets(this.#number, group, offsets);
