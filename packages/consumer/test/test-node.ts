@@ -49,7 +49,8 @@ export class TestNode {
   /** A topic with `count` records `v0`, `v1`, ... in each partition, with timestamps 1000, 1001, ... */
   async topicWith(count: number, partitions = 1): Promise<string> {
     const topic = `topic-${this.#topics++}`;
-    await this.admin.createTopic({ name: topic, partitions });
+    // The records are as old as time itself: retention would soon delete them.
+    await this.admin.createTopic({ name: topic, partitions, configs: { 'retention.ms': '-1' } });
     for (let partition = 0; partition < partitions; partition++) await this.add(topic, count, { partition });
     return topic;
   }

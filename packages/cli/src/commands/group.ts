@@ -20,6 +20,10 @@ interface ResetOptions extends CommonOptions {
   readonly yes: boolean;
 }
 
+/** Of one rebalance, in a table. */
+const shownMoves = 12;
+const shownIdLength = 8;
+const shiftExpected = 'Expected by:N with a whole number N, such as by:-100.';
 /** Rebalances that a table shows; `--json` has all that the coordinator remembers. */
 const shownRebalances = 10;
 
@@ -88,10 +92,12 @@ export function addGroupCommands(program: Command, { signal }: CommandContext): 
 /** As where to start reading, or so many records forward or back. */
 function resetPosition(text: string): ResetPosition {
   const shift = /^by:([+-]?\d+)$/.exec(text);
-  if (shift === null) return startPosition(text);
+  if (shift === null) {
+    if (text.startsWith('by:')) throw new InvalidArgumentError(shiftExpected);
+    return startPosition(text);
+  }
   const by = Number(shift[1]);
-  if (!Number.isSafeInteger(by))
-    throw new InvalidArgumentError('Expected by:N with a whole number N, such as by:-100.');
+  if (!Number.isSafeInteger(by)) throw new InvalidArgumentError(shiftExpected);
   return { by };
 }
 
@@ -117,7 +123,10 @@ function printDescription(description: GroupDescription): void {
   }
   if (rebalances.length > 0) {
     printLine('');
-    printTable(['EPOCH', 'BEGAN', 'TOOK', 'MOVED', 'WHY'], rebalances.slice(-shownRebalances).map(rebalanceRow));
+    printTable(
+      ['EPOCH', 'BEGAN', 'TOOK', 'MOVED', 'PARTITIONS', 'WHY'],
+      rebalances.slice(-shownRebalances).map(rebalanceRow),
+    );
   }
 }
 
@@ -125,7 +134,23 @@ function offsetRow({ topic, partition, committed, end, lag, lagSeconds }: GroupO
   return [`${topic}-${partition}`, committed ?? '-', end ?? '-', lag ?? '-', lagSeconds ?? '-'];
 }
 
-function rebalanceRow({ epoch, startedMs, durationMs, isSuperseded, movedPartitions, detail }: GroupRebalance) {
+function rebalanceRow(rebalance: GroupRebalance): (string | number)[] {
+  const { epoch, startedMs, durationMs, isSuperseded, movedPartitions, detail } = rebalance;
   const took = durationMs === null ? 'not over' : `${durationMs} ms${isSuperseded ? ' (cut short)' : ''}`;
-  return [epoch, new Date(startedMs).toISOString(), took, movedPartitions, detail];
+  return [epoch, new Date(startedMs).toISOString(), took, movedPartitions, movesText(rebalance), detail];
+}
+
+/** Which partitions each member got: `orders:1,4 to 4d3a98f4`; a member by the beginning of its id, as the table names it. */
+function movesText({ moves, movedPartitions }: GroupRebalance): string {
+  const byOwner = new Map<string, number[]>();
+  for (const { topic, partition, to } of moves.slice(0, shownMoves)) {
+    const name = `${to === null ? 'nobody' : to.slice(0, shownIdLength)} ${topic}`;
+    byOwner.set(name, [...(byOwner.get(name) ?? []), partition]);
+  }
+  const parts = [...byOwner].map(([name, partitions]) => {
+    const [owner = '', topic = ''] = name.split(' ');
+    return `${topic}:${partitions.join(',')} to ${owner}`;
+  });
+  const more = movedPartitions - Math.min(moves.length, shownMoves);
+  return `${parts.join(' ') || '-'}${more > 0 ? ` and ${more} more` : ''}`;
 }
