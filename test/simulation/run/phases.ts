@@ -159,6 +159,8 @@ export class Phases {
     await this.#end();
     await this.#boot();
     const laterAdmin = new AdministeringClient(this.#workload);
+    // The disks are compared in the end: a replica that came back behind must have had the time to follow.
+    await this.#untilInSync(laterAdmin, await this.#complete(laterAdmin.partitionCounts(), convergeMs));
     await this.#complete(drainAll(this.#workload, laterAdmin, 'after the restart'), drainMs);
     await this.#complete(this.#groups.note(laterAdmin, 'after the restart'), drainMs);
     await this.#complete(laterAdmin.close(), convergeMs);
