@@ -12,6 +12,7 @@ import { failover } from './suites/failover.js';
 import { latency } from './suites/latency.js';
 import { manyPartitions } from './suites/many-partitions.js';
 import { micro } from './suites/micro.js';
+import { peers } from './suites/peers.js';
 import { recovery } from './suites/recovery.js';
 import { replication } from './suites/replication.js';
 import { startUp } from './suites/start-up.js';
@@ -26,6 +27,7 @@ export const suites: readonly Suite[] = [
   failover,
   manyPartitions,
   micro,
+  peers,
   recordSize,
   batchSize,
   activePartitions,

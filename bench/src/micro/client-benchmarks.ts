@@ -19,7 +19,11 @@ export const accumulateRecords: MicroBenchmark = {
     const flushes = new FlushTracker();
     const limits = { batchBytes: 256 * 1024, maxRequestBytes: 1 << 23, bufferMemoryBytes: 1 << 26 };
     const accumulator = new Accumulator({ ...limits, acks: -1, deliveryTimeoutMs: 1000 }, clock, flushes);
-    const topic = new TopicBuffer('t', { lingerMs: 0, flushes, window: { idempotent: true, transactional: false, maxInFlight: 5 } });
+    const topic = new TopicBuffer('t', {
+      lingerMs: 0,
+      flushes,
+      window: { idempotent: true, transactional: false, maxInFlight: 5 },
+    });
     topic.update([0]);
     const buffer = topic.buffer(0);
     if (buffer === undefined) throw new Error('the topic has a partition 0');

@@ -22,9 +22,13 @@ export interface RunningChild {
 }
 
 /** Starts a long-lived child and waits for its first line. */
-export async function startChild(script: string, args: readonly string[]): Promise<RunningChild> {
+export async function startChild(
+  script: string,
+  args: readonly string[],
+  execArgv: readonly string[] = [],
+): Promise<RunningChild> {
   const startedMs = performance.now();
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...execArgv, script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   const lines = createInterface({ input: child.stdout });
   const firstLine = await Promise.race([

@@ -9,6 +9,8 @@ import { type ProcessUsage, processUsage } from './process-usage.js';
 
 export interface MillraceNode extends AsyncDisposable {
   readonly bootstrap: string;
+  readonly http: string;
+  readonly pid: number;
   readonly dataDir: string;
   /** From the start of the process to its ready line. */
   readonly readyMs: number;
@@ -20,6 +22,10 @@ export interface MillraceNode extends AsyncDisposable {
 export interface NodeOptions {
   /** Kept when the node stops, so that it can be started again. A directory of its own when absent. */
   readonly dataDir?: string;
+  /** Each `key=value`. */
+  readonly settings?: readonly string[];
+  /** For Node.js itself. */
+  readonly execArgv?: readonly string[];
 }
 
 export function temporaryDataDir(): string {
@@ -33,28 +39,25 @@ export function removeDataDir(path: string): void {
 export async function startMillrace(options: NodeOptions = {}): Promise<MillraceNode> {
   const dataDir = options.dataDir ?? temporaryDataDir();
   const free = '127.0.0.1:0';
-  const child: RunningChild = await startChild(millrace, [
-    'server',
-    '--data',
-    dataDir,
-    '--client',
-    free,
-    '--internal',
-    free,
-    '--http',
-    free,
-    '--log-level',
-    'error',
-  ]);
-  const { client } = JSON.parse(child.firstLine) as { client: string };
+  const child: RunningChild = await startChild(
+    millrace,
+    [
+      ...['server', '--data', dataDir, '--client', free, '--internal', free, '--http', free, '--log-level', 'error'],
+      ...(options.settings ?? []).flatMap((setting) => ['--set', setting]),
+    ],
+    options.execArgv,
+  );
+  const { client, http } = JSON.parse(child.firstLine) as { client: string; http: string };
+  const pid = child.process.pid ?? -1;
   let stopped = false;
   return {
     bootstrap: client,
+    http,
+    pid,
     dataDir,
     readyMs: child.firstLineMs,
-    rssBytes: () =>
-      Number(execFileSync('ps', ['-o', 'rss=', '-p', String(child.process.pid)], { encoding: 'utf8' })) * 1024,
-    usage: () => processUsage(child.process.pid ?? -1),
+    rssBytes: () => Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024,
+    usage: () => processUsage(pid),
     kill: async () => {
       stopped = true;
       await child.kill();

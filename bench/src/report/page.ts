@@ -25,13 +25,22 @@ Written by \`npm run bench\` on one machine: ${describeMachine(machine)}. Make t
 
 Every acknowledged record was synced (\`acks=all\`, \`durability=fsync\`) where nothing else is said. Each figure is the median of
 its rounds with the range; the processes of a benchmark share the cores of the machine.
-
+${busyText(machine, presented)}
 ## Weak spots
 ${weakSpots(goals)}
 
 ## Aims
 ${table(['aim', 'wanted', 'median (range)', ''], goalRows(goals))}
 ${presented.map(suiteText).join('')}`;
+}
+
+/** Figures of a machine that others used are worth little, and the reader has to know. */
+function busyText(machine: Machine, presented: readonly PresentedSuite[]): string {
+  const busy = presented.filter(({ result }) => result.loadBefore > machine.cpus);
+  if (busy.length === 0) return '';
+  const names = busy.map(({ suite }) => suite.name).join(', ');
+  return `\n**The machine had other work** (a load average above its ${machine.cpus} cores) when these were measured: ${names}. Absolute
+figures and above all latencies are worse for it; ratios of one round hold better.\n`;
 }
 
 export function goalRows(goals: readonly Goal[]): string[][] {
