@@ -294,6 +294,7 @@ describe('produce and consume', () => {
     expect(await read('read-committed')).toBe('a\nb\nc\nd\ne\nf\ng\n');
     expect(await read('read-uncommitted')).toMatch(/^a\nb\nc\nd\ne\nf\ng\n/);
     expect((await failure(['produce', 'whole', '--transactional-id', 'w', '--acks', '1'])).code).toBe(2);
+    expect((await failure(['produce', 'whole', '--transaction-records', '3'])).code).toBe(2);
   });
 
   test('reading starts at an offset, a time or the end, and stops when nothing comes', async () => {

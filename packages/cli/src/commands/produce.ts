@@ -24,8 +24,10 @@ interface ProduceOptions extends CommonOptions {
   readonly batchBytes?: number;
   readonly idempotent: boolean;
   readonly transactionalId?: string;
-  readonly transactionRecords: number;
+  readonly transactionRecords?: number;
 }
+
+const defaultTransactionRecords = 1000;
 
 /** A line longer than this cannot be a record: the default max.message.bytes is far smaller. */
 const lineMaxBytes = 16 * 1024 * 1024;
@@ -53,12 +55,14 @@ export function addProduceCommand(program: Command, context: CommandContext): vo
     .option('--idempotent', 'each record once, in order, whatever is retried (default)', true)
     .option('--no-idempotent', 'allow duplicates on retry')
     .option('--transactional-id <id>', 'write in transactions; shuts out who used the same id before')
-    .option('--transaction-records <n>', 'records of one transaction', integer(1), 1000)
+    .option('--transaction-records <n>', `records of one transaction (${defaultTransactionRecords})`, integer(1))
     .action(async (topic: string, options: ProduceOptions) => {
       if (options.keyField !== undefined && options.format === 'json')
         throw new UsageError('--key-field goes with --format value; with --format json the key is in each line');
       if (options.transactionalId !== undefined && (options.acks !== 'all' || !options.idempotent))
         throw new UsageError('--transactional-id needs --acks all, and excludes --no-idempotent.');
+      if (options.transactionRecords !== undefined && options.transactionalId === undefined)
+        throw new UsageError('--transaction-records needs --transactional-id: whose transactions are they?');
       await produce(topic, options, context.signal);
     });
 }
@@ -79,7 +83,7 @@ async function produce(topic: string, options: ProduceOptions, signal: AbortSign
   const target =
     options.transactionalId === undefined
       ? new PlainTarget(producer, summary, signal)
-      : new TransactionTarget(producer, options.transactionRecords, summary, signal);
+      : new TransactionTarget(producer, options.transactionRecords ?? defaultTransactionRecords, summary, signal);
   const progress = countProgress('records', () => summary.records);
   try {
     const lines = new LineSplitter(lineMaxBytes);
