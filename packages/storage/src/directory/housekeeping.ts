@@ -3,7 +3,8 @@
  * what retention lets go, compact, move recovery points up, write the checkpoints.
  *
  * A step takes the logs in turn from where the last one ended, and stops when its time is used up. A log that fails
- * goes offline by itself and is only reported here: the others are not held up.
+ * goes offline by itself and is only reported here: the others are not held up. One that is deleted during a step is
+ * left alone from then on, and another of its name that is created during it gets none of its offsets.
  */
 import { errorMessage, type Clock, type Logger } from '@millrace/base';
 import type { DirectoryCheckpoints } from './directory-checkpoints.js';
@@ -16,7 +17,7 @@ export interface HousekeepingOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly checkpoints: DirectoryCheckpoints;
-  /** In a fixed order. */
+  /** Those that are there now, in a fixed order. */
   readonly logs: () => readonly HostedLog[];
   /** A step looks at no further log after this long. */
   readonly budgetMs: number;
@@ -53,10 +54,11 @@ export class Housekeeping {
       for (let looked = 0; looked < logs.length && clock.monotonicMs() < endMs; looked++) {
         if (this.#isStopped) return;
         const hosted = logs[this.#cursor++ % logs.length];
-        if (hosted === undefined || hosted.log.isOffline) continue;
+        if (hosted === undefined || hosted.log.isOffline || hosted.log.isClosed) continue;
         await this.#look(hosted, highWatermarkOf(hosted));
       }
-      for (const hosted of logs) checkpoints.note(hosted, highWatermarkOf(hosted));
+      // Asked for anew: offsets of a log that is gone must not be noted under its name, which another may have by now.
+      for (const hosted of this.#options.logs()) checkpoints.note(hosted, highWatermarkOf(hosted));
       await checkpoints.save();
     } finally {
       this.#running = undefined;
@@ -72,6 +74,8 @@ export class Housekeeping {
       }
       await log.advanceRecoveryPoint();
     } catch (error) {
+      // It was deleted. One whose files failed before that has said so when it went offline.
+      if (log.isClosed) return;
       this.#options.logger.error('housekeeping of a partition failed', {
         topic: hosted.topic,
         partition: hosted.partition,

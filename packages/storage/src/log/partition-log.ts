@@ -209,6 +209,11 @@ export class PartitionLog {
     return this.#state.isOffline;
   }
 
+  /** Its files are given up: the log was deleted, or the node stops. */
+  get isClosed(): boolean {
+    return this.#state.isClosed;
+  }
+
   get offlineReason(): MillraceError | undefined {
     return this.#state.offlineReason;
   }

@@ -1,7 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { SimulatedDisk } from '@millrace/testkit';
 import { LogDirectory } from '../../src/directory/log-directory.js';
-import { allCommitted, append, benchOn, create, openOn, path, TurningClock, values } from './directory-bench.js';
+import { defaultLogConfig } from '../../src/log-config.js';
+import {
+  allCommitted,
+  append,
+  benchOn,
+  create,
+  openOn,
+  otherTopicId,
+  path,
+  topicId,
+  TurningClock,
+  values,
+} from './directory-bench.js';
 
 const smallSegments = { segmentBytes: 300, retentionMs: 1000, retentionBytes: 700 };
 
@@ -120,5 +132,53 @@ describe('housekeeping', () => {
     expect(bench.logger.lines.some(({ message }) => message === 'housekeeping of a partition failed')).toBe(true);
     await directory.housekeeping(allCommitted);
     expect(checkpointed(disk, 'recovery-point-offset-checkpoint')).toBeUndefined();
+  });
+
+  test('a log that is deleted meanwhile is no error, whether its turn had come or not', async () => {
+    const disk = new SimulatedDisk();
+    const bench = benchOn(disk);
+    const directory = await LogDirectory.open(bench, { path, nodeId: 1 });
+    for (const topic of ['a', 'b', 'c']) append(await create(directory, topic), 'value');
+    const deletions: Promise<void>[] = [];
+    await directory.housekeeping((hosted) => {
+      if (deletions.length === 0) {
+        for (const topic of ['a', 'c']) deletions.push(directory.deleteLog({ topic, partition: 0, topicId }));
+      }
+      return allCommitted(hosted);
+    });
+    expect(deletions).toHaveLength(2);
+    await Promise.all(deletions);
+    expect(directory.logs().map(({ topic, log }) => [topic, log.recoveryPoint])).toEqual([['b', 1]]);
+    expect(bench.logger.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    await directory.close();
+  });
+
+  test('a log created anew during a step does not inherit where the one before it was', async () => {
+    const disk = new SimulatedDisk();
+    const directory = await openOn(disk);
+    const old = await create(directory, 'orders');
+    for (let index = 0; index < 10; index++) append(old, `value ${index}`);
+    await old.sync();
+    await old.advanceStartOffset(5);
+    for (let partition = 0; partition < 50; partition++) append(await create(directory, 'others', partition), 'value');
+    let isCreated = false;
+    const orders = { topic: 'orders', partition: 0 };
+    const anew = async (): Promise<void> => {
+      await directory.deleteLog({ ...orders, topicId });
+      append(await directory.createLog({ ...orders, topicId: otherTopicId, config: defaultLogConfig }), 'first');
+      isCreated = true;
+    };
+    let change: Promise<void> | undefined;
+    let wasCreatedDuring = false;
+    await directory.housekeeping((hosted) => {
+      change ??= anew();
+      wasCreatedDuring ||= isCreated && hosted.topic === 'others' && hosted.log.recoveryPoint === 0;
+      return allCommitted(hosted);
+    });
+    await change;
+    expect(wasCreatedDuring).toBe(true);
+    for (const name of ['recovery-point', 'log-start', 'replication'])
+      expect(checkpointed(disk, `${name}-offset-checkpoint`) ?? 0, name).toBe(0);
+    await directory.close();
   });
 });
