@@ -58,9 +58,10 @@ export class ConsumerBatch<Key = Uint8Array | null, Value = Uint8Array | null>
   /** From the first record, each time. After a `seek` of this partition, or its loss, iteration ends early. */
   [Symbol.iterator](): Iterator<ConsumerRecord<Key, Value>> {
     const reader = new RecordReader(this.#reader);
+    const { state } = reader;
     return {
       next: () => {
-        const value = this.#reader.state.isRemoved ? undefined : reader.next();
+        const value = state.isRemoved ? undefined : reader.next();
         return value === undefined ? { done: true, value: undefined } : { done: false, value };
       },
     };

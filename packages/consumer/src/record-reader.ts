@@ -2,9 +2,9 @@
 /**
  * Reads the records of one chunk, one after the other, without anything asynchronous in between.
  *
- * Control records, aborted ones, and records before the wanted offset are passed over. A batch that cannot be read (corrupt inside,
- * too large once decompressed) stops its partition: `next` throws a PartitionError that says where, and the partition
- * waits for the program to seek. After a seek the rest of the chunk is worthless, and reading ends.
+ * Control records, aborted ones, and records before the wanted offset are passed over. A batch that cannot be read
+ * (corrupt inside, too large once decompressed) stops its partition: `next` throws a PartitionError that says where, and
+ * the partition waits for the program to seek. After a seek the rest of the chunk is worthless, and reading ends.
  */
 import { MillraceError } from '@millrace/base';
 import { BatchView, RecordCursor } from '@millrace/record';
@@ -12,6 +12,7 @@ import { AbortedRanges } from './aborted-ranges.js';
 import type { Chunk } from './chunk.js';
 import { FetchedRecord, releasedBatch, type Deserializers, type RecordSource } from './fetched-record.js';
 import type { PartitionState } from './partition-state.js';
+import type { ChunkMemory } from './reply-memory.js';
 
 export interface RecordReaderOptions<Key, Value> {
   readonly state: PartitionState;
@@ -22,6 +23,9 @@ export interface RecordReaderOptions<Key, Value> {
 
 export class RecordReader<Key, Value> {
   readonly #options: RecordReaderOptions<Key, Value>;
+  /** Looked at for each record, so they have fields of their own. */
+  readonly #state: PartitionState;
+  readonly #memory: ChunkMemory | undefined;
   readonly #generation: number;
   readonly #view = new BatchView();
   readonly #firstOffset: number;
@@ -34,20 +38,21 @@ export class RecordReader<Key, Value> {
 
   constructor(options: RecordReaderOptions<Key, Value>) {
     this.#options = options;
+    this.#state = options.state;
+    this.#memory = options.chunk.memory;
     this.#generation = options.state.generation;
     this.#firstOffset = options.chunk.firstOffset;
     this.#aborted = AbortedRanges.of(options.chunk.aborted);
   }
 
   get state(): PartitionState {
-    return this.#options.state;
+    return this.#state;
   }
 
   /** The next record; undefined at the end of the chunk, and after a seek. */
   next(): FetchedRecord<Key, Value> | undefined {
-    const { state, chunk } = this.#options;
-    if (state.generation !== this.#generation) return undefined;
-    if (chunk.memory?.isReleased === true) throw releasedBatch();
+    if (this.#state.generation !== this.#generation) return undefined;
+    if (this.#memory?.isReleased === true) throw releasedBatch();
     try {
       for (;;) {
         const cursor = this.#cursor ?? this.#nextBatch();
@@ -60,14 +65,14 @@ export class RecordReader<Key, Value> {
       }
     } catch (error) {
       if (!(error instanceof MillraceError) || error.code === 'ASSERTION_FAILED') throw error;
-      throw state.failAt(error, Math.max(this.#view.baseOffset, this.#firstOffset), this.#view.nextOffset);
+      throw this.#state.failAt(error, Math.max(this.#view.baseOffset, this.#firstOffset), this.#view.nextOffset);
     }
   }
 
   #nextBatch(): RecordCursor | undefined {
-    const { state, chunk, deserializers } = this.#options;
-    const { bytes, memory } = chunk;
-    const { topic, partition } = state;
+    const { chunk, deserializers } = this.#options;
+    const { bytes } = chunk;
+    const { topic, partition } = this.#state;
     while (this.#position < bytes.length) {
       this.#view.at(bytes, this.#position);
       this.#position += this.#view.sizeBytes;
@@ -80,7 +85,7 @@ export class RecordReader<Key, Value> {
         memory: cursor.bytes.buffer,
         memoryStart: cursor.bytes.byteOffset,
         baseTimestampMs: cursor.baseTimestampMs,
-        held: memory,
+        held: this.#memory,
         deserializers,
       };
       this.#cursor = cursor;

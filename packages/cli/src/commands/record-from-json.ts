@@ -10,15 +10,31 @@ export interface InputRecord {
   readonly timestampMs?: number;
 }
 
-/** Strings go as they are; any other JSON value goes as its JSON text; null is a null. */
+/**
+ * Strings go as they are; any other JSON value goes as its JSON text; null is a null. What came out of `JSON.parse` is JSON:
+ * looking through it again would copy it, and lose a field named `__proto__`.
+ */
 const content = z
-  .json()
+  .unknown()
   .transform((value) => (value === null || typeof value === 'string' ? value : JSON.stringify(value)));
+
+/** Entries, not an object made anew, for the same reason. */
+const headers = z.unknown().transform((value, context): [string, string | null][] => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    context.addIssue({ code: 'custom', message: 'Invalid input: expected an object of strings and nulls' });
+    return z.NEVER;
+  }
+  return Object.entries(value).map(([name, text]: [string, unknown]) => {
+    if (text === null || typeof text === 'string') return [name, text];
+    context.addIssue({ code: 'custom', message: 'Invalid input: expected a string or null', path: [name] });
+    return z.NEVER;
+  });
+});
 
 const inputRecord = z.strictObject({
   key: content.optional().default(null),
   value: content.optional().default(null),
-  headers: z.record(z.string(), z.string().nullable()).optional(),
+  headers: headers.optional(),
   partition: z.int().min(0).optional(),
   timestamp: z
     .union([z.int().min(0), z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))])
@@ -35,11 +51,11 @@ export function recordFromJson(line: Buffer, lineNumber: number): InputRecord {
     const field = issue === undefined || issue.path.length === 0 ? '' : ` in ${issue.path.join('.')}`;
     throw invalid(lineNumber, `${issue?.message ?? 'wrong shape'}${field}`);
   }
-  const { key, value, headers, partition, timestamp } = parsed.data;
+  const { key, value, partition, timestamp } = parsed.data;
   return {
     key,
     value,
-    ...(headers === undefined ? {} : { headers: Object.entries(headers) }),
+    ...(parsed.data.headers === undefined ? {} : { headers: parsed.data.headers }),
     ...(partition === undefined ? {} : { partition }),
     ...(timestamp === undefined ? {} : { timestampMs: timestamp }),
   };

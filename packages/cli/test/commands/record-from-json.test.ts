@@ -21,6 +21,11 @@ test('any JSON value survives as text that parses back to it', () => {
   );
 });
 
+test('a field named __proto__ is a field like any other', () => {
+  const line = Buffer.from('{"value":{"__proto__":{"a":1}},"headers":{"__proto__":"h"}}');
+  expect(recordFromJson(line, 1)).toMatchObject({ value: '{"__proto__":{"a":1}}', headers: [['__proto__', 'h']] });
+});
+
 test('partition, headers and timestamp are taken over; times may be numbers or ISO 8601', () => {
   expect(parse({ value: 'v', partition: 2, headers: { a: '1', b: null }, timestamp: 5 })).toEqual({
     key: null,
