@@ -139,10 +139,9 @@ export class Holdings {
     const { core, committer, settings } = this.#options;
     const offsets = await this.#committed(partitions, life);
     if (offsets === undefined) return false;
-    const starts = await Promise.all(
-      partitions.map((partition, index) => this.#start(partition, offsets[index] as number)),
-    );
+    await this.#countFirst(partitions.filter((_, index) => (offsets[index] as number) < 0));
     if (life !== this.#life) return false;
+    const starts = partitions.map((partition, index) => this.#start(partition, offsets[index] as number));
     const states = partitions.map((partition, index) => {
       const state = core.add(partition.topic, partition.partition, starts[index] as StartPosition);
       state.isWithheld = true;
@@ -232,16 +231,23 @@ export class Holdings {
     return undefined;
   }
 
-  async #start({ topic, partition }: GroupPartition, committed: number): Promise<StartPosition> {
-    if (committed >= 0) return { offset: committed };
-    const { client, settings, from, signal } = this.#options;
-    if (!settings.topics.includes(topic)) return from;
-    let first = this.#firstCounts.get(topic);
-    if (first === undefined) {
-      first = (await client.topic(topic, { signal })).partitions.length;
-      this.#firstCounts.set(topic, first);
+  /** Asks once for all topics of which the count is not known yet, however many partitions have come. */
+  async #countFirst(partitions: readonly GroupPartition[]): Promise<void> {
+    const { client, settings, signal } = this.#options;
+    const uncounted = [...new Set(partitions.map(({ topic }) => topic))].filter(
+      (topic) => settings.topics.includes(topic) && !this.#firstCounts.has(topic),
+    );
+    const unheardOf = uncounted.filter((topic) => client.cachedTopic(topic) === undefined);
+    if (unheardOf.length > 0) await client.refresh(unheardOf, { signal });
+    for (const topic of uncounted) {
+      this.#firstCounts.set(topic, (await client.topic(topic, { signal })).partitions.length);
     }
-    return partition < first ? from : 'beginning';
+  }
+
+  #start({ topic, partition }: GroupPartition, committed: number): StartPosition {
+    if (committed >= 0) return { offset: committed };
+    const first = this.#firstCounts.get(topic);
+    return first === undefined || partition < first ? this.#options.from : 'beginning';
   }
 
   #withhold(state: PartitionState): void {

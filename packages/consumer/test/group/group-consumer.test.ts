@@ -150,6 +150,21 @@ describe('members', () => {
     expect(repeated).toBe(0);
   });
 
+  test('many partitions that come at once make Node.js warn of nothing', async () => {
+    const topic = await node.topicWith(1, 30);
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', note);
+    try {
+      await using consumer = node.member(topic);
+      expect(await take(consumer, 30)).toHaveLength(30);
+      expect(consumer.assignment()).toHaveLength(30);
+    } finally {
+      process.off('warning', note);
+    }
+    expect(warnings).toEqual([]);
+  });
+
   test('a partition is not handed over while the program works on a record of it', async () => {
     const topic = await node.topicWith(3, 2);
     await using first = node.member(topic);
