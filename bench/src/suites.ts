@@ -9,6 +9,11 @@ import { logSize } from './suites/curves/log-size.js';
 import { recordSize } from './suites/curves/record-size.js';
 import { replicas } from './suites/curves/replicas.js';
 import { failover } from './suites/failover.js';
+import { groupCommits } from './suites/groups/commits.js';
+import { exactlyOnceCost } from './suites/groups/exactly-once-cost.js';
+import { groupJoin } from './suites/groups/join.js';
+import { groupRebalance } from './suites/groups/rebalance.js';
+import { groupReload } from './suites/groups/reload.js';
 import { latency } from './suites/latency.js';
 import { manyPartitions } from './suites/many-partitions.js';
 import { micro } from './suites/micro.js';
@@ -26,6 +31,11 @@ export const suites: readonly Suite[] = [
   recovery,
   failover,
   manyPartitions,
+  groupJoin,
+  groupRebalance,
+  groupCommits,
+  exactlyOnceCost,
+  groupReload,
   micro,
   peers,
   recordSize,
