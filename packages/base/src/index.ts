@@ -39,6 +39,7 @@ export type { Random, RandomStream } from './environment/random.js';
 export { backoffMs, type Backoff } from './backoff.js';
 export { BoundedQueue, type BoundedQueueLimits } from './bounded-queue.js';
 export { completion, type Completion } from './completion.js';
+export { offAbort, onAbort } from './on-abort.js';
 export { sleep } from './sleep.js';
 export { settingKeyFromEnvironmentName, settingToEnvironmentName } from './settings/environment-names.js';
 export { describeAllowed, formatSetting, parseSetting, parseSettings } from './settings/parse-settings.js';

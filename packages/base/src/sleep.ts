@@ -1,4 +1,5 @@
 import type { Clock } from './environment/clock.js';
+import { offAbort, onAbort } from './on-abort.js';
 
 /** Resolves after `delayMs`; rejects with the signal's reason as soon as the signal aborts, and leaves no timer behind. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
@@ -12,9 +13,9 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       return;
     }
     const timer = clock.schedule(delayMs, () => {
-      signal?.removeEventListener('abort', abort);
+      if (signal !== undefined) offAbort(signal, abort);
       resolve();
     });
-    signal?.addEventListener('abort', abort, { once: true });
+    if (signal !== undefined) onAbort(signal, abort);
   });
 }

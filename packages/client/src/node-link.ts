@@ -6,7 +6,16 @@
  * longer with each failure in a row; a connection that broke soon and before it answered anything counts as a failure
  * too, or a node that accepts and hangs up would be called without a pause.
  */
-import { backoffMs, sleep, type Address, type Backoff, type Clock, type RandomStream } from '@millrace/base';
+import {
+  backoffMs,
+  offAbort,
+  onAbort,
+  sleep,
+  type Address,
+  type Backoff,
+  type Clock,
+  type RandomStream,
+} from '@millrace/base';
 import { protocolError } from '@millrace/protocol';
 import type { Connection } from './connection.js';
 import type { Expiring } from './deadline-queue.js';
@@ -184,7 +193,7 @@ class Waiter implements Expiring {
     this.#reject = reject;
     this.#leave = leave;
     limit.deadlines.add(this);
-    limit.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (limit.signal !== undefined) onAbort(limit.signal, this.#onAbort);
   }
 
   perform(connection: Connection): void {
@@ -203,7 +212,8 @@ class Waiter implements Expiring {
 
   #end(): void {
     this.#leave();
-    this.#limit.deadlines.remove(this);
-    this.#limit.signal?.removeEventListener('abort', this.#onAbort);
+    const { deadlines, signal } = this.#limit;
+    deadlines.remove(this);
+    if (signal !== undefined) offAbort(signal, this.#onAbort);
   }
 }

@@ -3,7 +3,7 @@
  *
  * Settles exactly once. The connection owns where it is; this holds what the caller waits for.
  */
-import { completion, type Completion } from '@millrace/base';
+import { completion, offAbort, onAbort, type Completion } from '@millrace/base';
 import { protocolError, type AnyApi } from '@millrace/protocol';
 import type { Expiring } from './deadline-queue.js';
 
@@ -58,7 +58,7 @@ export class Request implements Expiring {
     this.#signal = details.signal;
     this.#onSettled = onSettled;
     this.#onAbort = () => this.reject(this.#signal?.reason);
-    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal !== undefined) onAbort(this.#signal, this.#onAbort);
   }
 
   get promise(): Promise<Reply<unknown>> {
@@ -87,7 +87,7 @@ export class Request implements Expiring {
 
   #settle(): boolean {
     if (this.state === 'settled') return false;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#signal !== undefined) offAbort(this.#signal, this.#onAbort);
     this.#onSettled(this);
     this.state = 'settled';
     return true;

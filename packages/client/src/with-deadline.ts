@@ -1,3 +1,4 @@
+import { offAbort, onAbort } from '@millrace/base';
 import type { DeadlineQueue, Expiring } from './deadline-queue.js';
 
 export interface Limit {
@@ -16,13 +17,13 @@ export function withDeadline<Value>(promise: Promise<Value>, limit: Limit, onExp
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       deadlines.remove(entry);
-      signal?.removeEventListener('abort', onAbort);
+      if (signal !== undefined) offAbort(signal, fromSignal);
     };
     const fail = (error: Error): void => {
       settle();
       reject(error);
     };
-    const onAbort = (): void => fail(signal?.reason as Error);
+    const fromSignal = (): void => fail(signal?.reason as Error);
     const entry: Expiring = { deadlineMs, expire: () => fail(onExpired()) };
 
     promise.then((value) => {
@@ -30,10 +31,10 @@ export function withDeadline<Value>(promise: Promise<Value>, limit: Limit, onExp
       resolve(value);
     }, fail);
     if (signal?.aborted === true) {
-      onAbort();
+      fromSignal();
       return;
     }
     deadlines.add(entry);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal !== undefined) onAbort(signal, fromSignal);
   });
 }

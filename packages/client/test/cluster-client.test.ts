@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { errorCode, type Environment } from '@millrace/base';
 import { createTopicsApi, fetchApi, metadataApi, type FetchRequest, type MetadataRequest } from '@millrace/protocol';
 import { Simulation } from '@millrace/testkit';
@@ -458,6 +459,23 @@ test('a call can be aborted while it connects, without harm to others that wait 
   expect((await simulation.complete(aborted)).message).toBe('enough');
   simulation.network.heal();
   await simulation.complete(other);
+});
+
+test('many calls share one signal as one listener, while they connect and while they wait, and all end with it', async () => {
+  const client = create({ requestTimeoutMs: 5000 });
+  await simulation.complete(client.refresh());
+  node1.on(fetchApi, () => undefined);
+  simulation.network.cut('client', 'node2');
+  const abort = new AbortController();
+  const call = (node: number): Promise<Error> =>
+    errorOf(client.call({ node }, fetchApi, fetchRequest, [], { signal: abort.signal }));
+  const ended = Promise.all([1, 2].flatMap((node) => Array.from({ length: 30 }, () => call(node))));
+  await simulation.runFor(50);
+  expect(getEventListeners(abort.signal, 'abort')).toHaveLength(1);
+  abort.abort(new Error('enough'));
+  const errors = await simulation.complete(ended);
+  expect(errors.map(({ message }) => message)).toEqual(errors.map(() => 'enough'));
+  expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
 });
 
 test('nodes that left the cluster lose their connections', async () => {

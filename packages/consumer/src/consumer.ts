@@ -9,7 +9,7 @@
  * member. Fetching goes on while the program works, up to `prefetchBytes`. One thing reads at a time: an iteration that begins
  * takes over where another stopped.
  */
-import { backoffMs, errorMessage, MillraceError, sleep } from '@millrace/base';
+import { backoffMs, errorMessage, MillraceError, offAbort, onAbort, sleep } from '@millrace/base';
 import { ClusterClient, type TopicMetadata } from '@millrace/client';
 import type { ConsumerBatch } from './consumer-batch.js';
 import { consumerSettings, startPosition, type ConsumerOptions, type ConsumerSettings } from './consumer-options.js';
@@ -208,14 +208,14 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
     this.#start();
     const signal = this.#signalOf(options);
     const wake = (): void => this.#delivery.wake();
-    signal?.addEventListener('abort', wake, { once: true });
+    if (signal !== undefined) onAbort(signal, wake);
     try {
       while (!this.#isPlaced() && !this.#isClosed) {
         signal?.throwIfAborted();
         await this.#delivery.news();
       }
     } finally {
-      signal?.removeEventListener('abort', wake);
+      if (signal !== undefined) offAbort(signal, wake);
     }
   }
 
@@ -527,11 +527,11 @@ async function untilAborted(work: Promise<void>, signal: AbortSignal | undefined
   let stop = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', stop, { once: true });
+    onAbort(signal, stop);
   });
   try {
     await Promise.race([work, aborted]);
   } finally {
-    signal.removeEventListener('abort', stop);
+    offAbort(signal, stop);
   }
 }

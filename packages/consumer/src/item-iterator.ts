@@ -3,6 +3,8 @@
  * Turns "give me what is there, or undefined" into an async iterator. What is there is returned in a resolved promise
  * at once; an async generator would cost three times as much for each record.
  */
+import { offAbort, onAbort } from '@millrace/base';
+
 export interface IteratorSource<Item> {
   /** The next item; undefined when none is there now. */
   readonly take: () => Item | undefined;
@@ -27,7 +29,7 @@ export class ItemIterator<Item> implements AsyncIterableIterator<Item> {
     this.#source = source;
     this.#signal = signal;
     this.#onAbort = () => source.wake();
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal !== undefined) onAbort(signal, this.#onAbort);
   }
 
   next(): Promise<IteratorResult<Item, undefined>> {
@@ -72,6 +74,6 @@ export class ItemIterator<Item> implements AsyncIterableIterator<Item> {
 
   #end(): void {
     this.#isEnded = true;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#signal !== undefined) offAbort(this.#signal, this.#onAbort);
   }
 }

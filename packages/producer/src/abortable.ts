@@ -1,3 +1,5 @@
+import { offAbort, onAbort } from '@millrace/base';
+
 /** A wait that a signal ends early; what is waited for goes on. */
 export function abortable<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise;
@@ -7,7 +9,7 @@ export function abortable<Value>(promise: Promise<Value>, signal: AbortSignal | 
       abort();
       return;
     }
-    signal.addEventListener('abort', abort, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    onAbort(signal, abort);
+    void promise.then(resolve, reject).finally(() => offAbort(signal, abort));
   });
 }

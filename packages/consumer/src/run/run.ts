@@ -2,7 +2,7 @@
  * Runs a callback over everything a consumer reads, with a number of workers: each takes a partition at a time, or, with
  * `order: 'key'`, a record at a time.
  */
-import { completion, type Clock, type Logger } from '@millrace/base';
+import { completion, offAbort, onAbort, type Clock, type Logger } from '@millrace/base';
 import type { Delivery } from '../delivery.js';
 import { FailurePolicy } from './failure-policy.js';
 import { KeyRun } from './key-run.js';
@@ -57,13 +57,13 @@ export async function run<Key, Value>(options: RunOptions<Key, Value>, context: 
     abandoned.resolve();
   };
   const wake = (): void => delivery.wake();
-  signal?.addEventListener('abort', wake);
+  if (signal !== undefined) onAbort(signal, wake);
   const ended = Promise.all(crew.map(work)).then(() => byKey?.end());
   if (byKey !== undefined) void pass(delivery, byKey, ended);
   try {
     await Promise.race([ended, abandoned.promise]);
   } finally {
-    signal?.removeEventListener('abort', wake);
+    if (signal !== undefined) offAbort(signal, wake);
     delivery.onHang = undefined;
   }
   if (isFailed()) throw failures[0];

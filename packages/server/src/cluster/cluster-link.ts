@@ -5,7 +5,16 @@
  *     opening -> joining: until there is a cluster and this node has read of it -> joined -> closed
  *                  \-> failed: the disk failed, or the node is not who it says
  */
-import { type Address, completion, type Environment, errorMessage, MillraceError, sleep } from '@millrace/base';
+import {
+  type Address,
+  completion,
+  type Environment,
+  errorMessage,
+  MillraceError,
+  offAbort,
+  onAbort,
+  sleep,
+} from '@millrace/base';
 import { type Broker, InternalListener, NodeChannels } from '@millrace/broker';
 import { Controller, type ControllerOptions } from '@millrace/controller';
 import type { LogDirectory } from '@millrace/storage';
@@ -254,7 +263,7 @@ function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefin
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);
     if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    else onAbort(signal, abort);
+    void promise.then(resolve, reject).finally(() => offAbort(signal, abort));
   });
 }
