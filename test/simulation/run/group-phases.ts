@@ -87,20 +87,20 @@ export class GroupPhases {
     const describe = (): Promise<GroupDescription | undefined> =>
       simulation.complete(admin.describeGroup(group.name), settleMs);
     const untilMs = simulation.nowMs + settleMs;
+    let before: GroupDescription | undefined;
     for (;;) {
       // Somebody who was to come back may have been the last one to leave.
       this.heal();
-      const described = await describe();
-      const missing = described === undefined ? ['there is no such group'] : this.#missing(group, described, counts);
+      before = await describe();
+      const missing = before === undefined ? ['there is no such group'] : this.#missing(group, before, counts);
       if (missing.length === 0) break;
       if (simulation.nowMs > untilMs) {
         const text = `group ${group.name} does not come to rest after healing`;
-        this.#violations.push(violation('D7', text, [...missing.slice(0, 6), ...linesOf(described)]));
+        this.#violations.push(violation('D7', text, [...missing.slice(0, 6), ...linesOf(before)]));
         return;
       }
       await simulation.runFor(pollMs);
     }
-    const before = await describe();
     await simulation.runFor(restMs);
     const after = await describe();
     if (after?.epoch === before?.epoch) return;
@@ -114,8 +114,10 @@ export class GroupPhases {
     { state, members, offsets }: GroupDescription,
     counts: ReadonlyMap<string, number>,
   ): string[] {
-    const there = this.members.filter((member) => member.group === group && member.isIn).length;
+    const ofGroup = this.members.filter((member) => member.group === group);
+    const there = ofGroup.filter(({ isIn }) => isIn).length;
     const missing: string[] = [];
+    for (const { node, isOnItsWay } of ofGroup) if (isOnItsWay) missing.push(`${node} is on its way in or out`);
     if (state !== 'stable') missing.push(`it is ${state}`);
     if (members.length !== there) missing.push(`it has ${members.length} members, and ${there} programs run`);
     const owners = new Map<string, number>();

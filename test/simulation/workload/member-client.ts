@@ -28,6 +28,8 @@ interface Life {
   readonly memberId: string;
   /** What it has, by partition. */
   readonly owned: Map<string, Ownership>;
+  /** Reading failed: it is about to be replaced. */
+  hasFailed: boolean;
   isOver: boolean;
 }
 
@@ -44,6 +46,8 @@ export class MemberClient {
   #life: Life | undefined;
   #lives = 0;
   #leaving: Promise<void> | undefined;
+  /** Restarts after a kill that are still to come. */
+  #restarts = 0;
   #isPaused = false;
   #isEnded = false;
 
@@ -63,6 +67,12 @@ export class MemberClient {
   /** Whether it is in its group, or is about to be. */
   get isIn(): boolean {
     return this.#life !== undefined;
+  }
+
+  /** Whether it is going to join or leave without being told to again: its group cannot be at rest yet. */
+  get isOnItsWay(): boolean {
+    if (this.#life !== undefined) return this.#life.hasFailed;
+    return this.#leaving !== undefined || this.#restarts > 0;
   }
 
   perform({ action, forMs }: Pick<MemberOperation, 'action' | 'forMs'>): void {
@@ -109,7 +119,14 @@ export class MemberClient {
       },
       environment: simulation.environment(this.node),
     });
-    const life: Life = { name, consumer, memberId: consumer.groupMetadata().memberId, owned, isOver: false };
+    const life: Life = {
+      name,
+      consumer,
+      memberId: consumer.groupMetadata().memberId,
+      owned,
+      hasFailed: false,
+      isOver: false,
+    };
     this.#life = life;
     this.#workload.timeLine.add(name, `joins as ${life.memberId}`);
     void this.#read(life);
@@ -152,7 +169,11 @@ export class MemberClient {
     this.#isPaused = false;
     this.#end(life);
     restartMachine(this.#workload, this.node);
-    simulation.after(downMs, () => this.start());
+    this.#restarts += 1;
+    simulation.after(downMs, () => {
+      this.#restarts -= 1;
+      this.start();
+    });
   }
 
   /** It sleeps, perhaps for longer than its session lasts, and goes on where it was. */
@@ -253,6 +274,7 @@ export class MemberClient {
   #failed(life: Life, error: unknown): void {
     const { history, simulation, timeLine } = this.#workload;
     if (life.isOver) return;
+    life.hasFailed = true;
     const topic = error instanceof PartitionError ? error.topic : undefined;
     const failure = { code: errorCode(error), message: errorMessage(error) };
     history.readFailures.push({ consumer: life.name, topic, failedMs: simulation.nowMs, ...failure });

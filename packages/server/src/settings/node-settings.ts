@@ -192,7 +192,9 @@ const ownSettings = defineSettings({
     unit: 'count',
     scope: 'node',
     restart: true,
-    text: 'Requests of one connection of a client that are worked on at the same time; more wait in its socket.',
+    text:
+      'Requests of one connection of a client that are worked on at the same time; more wait in its socket. A member of a ' +
+      'group leaves up to two unanswered (a heartbeat, a fetch): with fewer than three its commits wait for them.',
   },
   'internal.max.connections': {
     type: 'integer',
