@@ -213,8 +213,9 @@ export class ProducerState {
   #leaveOutLeaps(now: Moment): void {
     const last = this.#expiredAt;
     this.#expiredAt = now;
-    const leapMs =
-      last === undefined ? Infinity : Math.max(0, now.wallMs - last.wallMs - (now.monotonicMs - last.monotonicMs));
+    const aheadMs = last === undefined ? Infinity : now.wallMs - last.wallMs - (now.monotonicMs - last.monotonicMs);
+    // The monotonic clock has fractions, and times of producers go over the wire and into snapshots.
+    const leapMs = Math.max(0, Math.ceil(aheadMs));
     for (const entry of this.#entries.values()) {
       entry.lastActivityMs = Math.min(now.wallMs, entry.lastActivityMs + leapMs);
     }

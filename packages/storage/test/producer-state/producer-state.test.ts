@@ -180,6 +180,14 @@ describe('the producer state', () => {
     expect(state.expire({ wallMs: 1101, monotonicMs: 501_901 })).toBe(1);
   });
 
+  test('a leap that is measured in fractions of a millisecond leaves whole ones, as the wire has them', () => {
+    const state = newState({ expirationMs: 1000 });
+    state.expire({ wallMs: 500_000, monotonicMs: 12.25 });
+    state.apply(batchOf({ producerId: 1, epoch: 0, sequence: 0, count: 1 }, 0), 500_000);
+    expect(state.expire({ wallMs: 500_101, monotonicMs: 112.5 })).toBe(0);
+    expect(state.producers().map(({ lastActivityMs }) => lastActivityMs)).toEqual([500_001]);
+  });
+
   test('time in which nothing ran is no silence', () => {
     const before = newState({ expirationMs: 1000 });
     before.apply(batchOf({ producerId: 1, epoch: 0, sequence: 0, count: 1 }, 0), 500_000);
