@@ -1,4 +1,5 @@
 import { errorCode, MillraceError, sleep } from '@millrace/base';
+import { createPartitionsApi } from '@millrace/protocol';
 import { describe, expect, test } from 'vitest';
 import { ClusterFixture } from '../cluster-fixture.js';
 import { errorName } from '../node-fixture.js';
@@ -9,8 +10,8 @@ import { adminCommit, committedOffsets, coordinatorOf, describeGroup, ScriptedMe
 
 const topic = { ...defaultGroupSettings.topic, partitions: 1, minBrokers: 3 };
 
-async function fixture(seed = 1) {
-  const groups = { ...defaultGroupSettings, topic, sessionTimeoutMs: 10_000 };
+async function fixture(seed = 1, { maxPending } = defaultGroupSettings) {
+  const groups = { ...defaultGroupSettings, topic, sessionTimeoutMs: 10_000, maxPending };
   const cluster = await ClusterFixture.start({ seed, settings: { ...defaultBrokerSettings, groups } });
   const topicId = await cluster.topic('orders', { partitions: 4 });
   const first = await cluster.client(1);
@@ -95,6 +96,26 @@ describe('a coordinator that loses power', () => {
     expect(reply).toMatchObject({ memberEpoch: 1, assignment: null });
     await cluster.restart(lost);
     await cluster.until(() => cluster.isHealed(offsetsId));
+  });
+
+  test('is followed by one that sees topics that grew meanwhile, however many groups without members there are', async () => {
+    const all = await fixture(1, { ...defaultGroupSettings, maxPending: 4 });
+    const { cluster, topicId, offsetsId, coordinator } = all;
+    const client = await cluster.leaderClient(offsetsId);
+    await cluster.complete(new ScriptedMember(client, 'a', { topics: ['orders'] }).join());
+    for (let index = 0; index < 40; index += 1) {
+      const group = `without-members-${index}`;
+      expect(await cluster.complete(adminCommit(client, { group, topicId, offset: 1 }))).toBe(0);
+    }
+    const lost = coordinator();
+    cluster.crash(lost, 'lost');
+    const other = await cluster.client([1, 2, 3].find((id) => id !== lost) ?? 0);
+    const grow = { topics: [{ name: 'orders', partitions: 6 }], timeoutMs: 5000, validateOnly: false };
+    await cluster.complete(other.call(createPartitionsApi, grow));
+    expect(coordinator()).toBe(lost);
+    await cluster.until(() => coordinator() !== lost && cluster.leader(offsetsId) !== undefined);
+    const { rebalances } = await asked(all, (next) => describeGroup(next));
+    expect(rebalances.at(-1)?.detail).toBe('topic orders has 6 partitions, not 4');
   });
 
   test('is followed by one that puts out whoever does not come to it', async () => {

@@ -254,8 +254,9 @@ export class GroupCoordinator {
         this.#startTimers(state, led);
         led.transactions.load(state);
         logger.info('group coordinator serves', { partition: index, groups: state.size, durationMs });
-        // The metadata may have moved on while nobody looked after these groups.
-        for (const group of state.keys()) this.#noteTopics(group, index);
+        // The metadata may have moved on while nobody looked after these groups. Those without members read nothing, and there
+        // may be more of them than commands that may wait.
+        for (const { group, members } of state.values()) if (members.size > 0) this.#noteTopics(group, index);
       },
       committed: (state, entries) => {
         this.#metrics.committed(entries);
