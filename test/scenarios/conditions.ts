@@ -1,5 +1,6 @@
 /** What a scenario can wait for or expect. Each begins to be asked when its step comes. */
 import type { ClusterNode } from '../simulation/cluster/simulated-cluster.js';
+import { clientConditions } from './client-conditions.js';
 import type { Director } from './director.js';
 
 type Ask = () => boolean;
@@ -14,6 +15,7 @@ const nodes = '((?:[A-Z]|node-\\d+)(?:(?:, | and )(?:[A-Z]|node-\\d+))*|all node
 const partition = '([A-Z]|[\\w.]+-\\d+)';
 
 const rules: readonly Rule[] = [
+  ...clientConditions,
   rule(`the leader of ${partition} is ${node}`, (director, [name, who]) => () => {
     return director.image(name).leader === idOf(director.node(who)) && leads(director, director.node(who), name);
   }),

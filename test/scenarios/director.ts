@@ -25,6 +25,8 @@ export class Director {
   readonly #noted = new Map<string, number>();
   #writing = 0;
   #sends = 0;
+  #transacting = 0;
+  #transactions = 0;
 
   constructor(stage: Stage) {
     this.stage = stage;
@@ -129,9 +131,41 @@ export class Director {
     this.#writing += 1;
   }
 
+  /** Each transactor that has ended what it was told to do gets another transaction. */
+  startTransacting(everyMs: number, holdMs: () => number): void {
+    this.#transacting += 1;
+    const { simulation, transactors } = this.stage;
+    const generation = this.#transacting;
+    const next = (): void => {
+      if (generation !== this.#transacting) return;
+      for (const [index, { isBusy }] of transactors.entries()) if (!isBusy) this.#transact(index, holdMs());
+      simulation.after(everyMs, next);
+    };
+    next();
+  }
+
+  stopTransacting(): void {
+    this.#transacting += 1;
+  }
+
   /** How many were acknowledged of those that were sent since. */
   acknowledgedSince(sinceMs: number): number {
     return this.stage.history.sends.filter(({ outcome, invokedMs }) => outcome === 'ok' && invokedMs >= sinceMs).length;
+  }
+
+  #transact(transactor: number, holdMs: number): void {
+    const { transactors, plan } = this.stage;
+    const last = (plan.config.transactions?.partitions ?? 1) - 1;
+    this.#transactions += 1;
+    transactors[transactor]?.transact({
+      kind: 'transact',
+      id: this.#transactions,
+      atMs: 0,
+      transactor,
+      writes: Array.from({ length: this.choice.between(1, 6) }, () => this.choice.between(0, last)),
+      ending: this.choice.chance(0.9) ? 'commit' : 'abort',
+      holdMs,
+    });
   }
 
   #write(): void {

@@ -1,7 +1,9 @@
 /** The plan of a scenario under a seed: the cluster that its text asks for, and all else drawn. */
 import { seededRandom } from '@millrace/testkit';
 import { Choice } from '../simulation/plan/choice.js';
+import type { GroupPlan } from '../simulation/plan/group-plan.js';
 import type { Ending, Plan, ProducerPlan } from '../simulation/plan/plan.js';
+import type { TransactionsPlan } from '../simulation/plan/transactions-plan.js';
 import type { Scenario } from './scenario.js';
 
 /** Short times, so that little virtual time passes until somebody is missed. */
@@ -16,6 +18,12 @@ const usualSettings: Readonly<Record<string, string>> = {
   'auto.leader.rebalance.enable': 'false',
   'retention.ms': '-1',
   'log.low.space.bytes': '0',
+  // One of each, so that a text can name it.
+  'transaction.state.log.num.partitions': '1',
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
+  'offsets.topic.num.partitions': '1',
+  'group.consumer.session.timeout.ms': '1000',
+  'group.consumer.heartbeat.interval.ms': '200',
 };
 
 export function planOf(scenario: Scenario, seed: number): Plan {
@@ -55,6 +63,8 @@ export function planOf(scenario: Scenario, seed: number): Plan {
           isolation: choice.of(['read-committed', 'read-uncommitted']),
         },
       ],
+      groups: scenario.groups.map(({ name, members }) => drawGroup(scenario, { name, members }, choice)),
+      ...transactionsOf(scenario, choice),
       auditMs: 250,
       ending: choice.of(endings),
     },
@@ -74,5 +84,50 @@ function drawProducer(choice: Choice): ProducerPlan {
     maxInFlightRequests: choice.between(1, 5),
     requestTimeoutMs: choice.of([500, 1000]),
     deliveryTimeoutMs: 20_000,
+  };
+}
+
+function drawGroup(
+  { topics }: Scenario,
+  { name, members }: { readonly name: string; readonly members: number },
+  choice: Choice,
+): GroupPlan {
+  return {
+    name,
+    topics: topics.map((topic) => topic.name),
+    pattern: '',
+    assignor: 'uniform',
+    delivery: 'at-least-once',
+    members: Array.from({ length: members }, () => ({
+      isStatic: choice.chance(0.3),
+      isEarly: true,
+      style: choice.of(['records', 'batches', 'run', 'manual'] as const),
+      workMs: choice.of([0, 1, 20]),
+      autoCommitIntervalMs: choice.of([20, 100]),
+      maxPollIntervalMs: 5000,
+      requestTimeoutMs: 1000,
+    })),
+  };
+}
+
+function transactionsOf(
+  { transactors, nodes }: Scenario,
+  choice: Choice,
+): { readonly transactions?: TransactionsPlan } {
+  if (transactors === undefined) return {};
+  return {
+    transactions: {
+      partitions: transactors.partitions,
+      replicationFactor: Math.min(3, nodes),
+      transactors: Array.from({ length: transactors.count }, (_, index) => ({
+        transactionalId: `own-${index}`,
+        transactionTimeoutMs: 10_000,
+        requestTimeoutMs: choice.of([300, 500]),
+        lingerMs: choice.of([0, 2]),
+        batchBytes: 16_384,
+        maxInFlightRequests: choice.between(1, 5),
+        isReading: choice.chance(0.5),
+      })),
+    },
   };
 }

@@ -32,6 +32,7 @@ async function perform(scenario: Scenario, stage: Stage, points: FilePoints): Pr
     stage.violations.push(violation(scenario.id, errorMessage(error), whereAll(director)));
   } finally {
     director.stopWriting();
+    director.stopTransacting();
   }
 }
 

@@ -5,6 +5,8 @@
  *     scenario S3: one power cut and two pauses           what it is called, and what happens in it
  *     nodes 5
  *     topic t: 1 partition, 3 replicas, min.insync.replicas=2
+ *     transactors 2 over 3 partitions                     programs that write to a topic `ledger` in transactions
+ *     group g: 4 members                                  consumers that share what they read
  *     setting replica.lag.time.max.ms=500                 besides the usual ones of `plan-of.ts`
  *
  *     write every 10 ms                                   steps: `steps.ts` lists what they can be,
@@ -23,6 +25,9 @@ export interface Scenario {
   readonly title: string;
   readonly nodes: number;
   readonly topics: readonly ScenarioTopic[];
+  /** Undefined: none. */
+  readonly transactors: { readonly count: number; readonly partitions: number } | undefined;
+  readonly groups: readonly { readonly name: string; readonly members: number }[];
   readonly settings: Readonly<Record<string, string>>;
   readonly steps: readonly Step[];
 }
@@ -64,20 +69,26 @@ export function parseScenario(source: string): Scenario {
   if (heading === null) throw new ScenarioSyntaxError(1, first?.text ?? '', 'begins with `scenario <id>: <title>`');
   let nodes = 3;
   const topics: ScenarioTopic[] = [];
+  let transactors: Scenario['transactors'];
+  const groups: Scenario['groups'][number][] = [];
   const settings: Record<string, string> = {};
   let index = 1;
   for (; index < lines.length; index += 1) {
     const text = lines[index]?.text ?? '';
     const count = /^nodes (\d+)$/.exec(text);
     const topic = topicPattern.exec(text);
+    const writing = /^transactors (\d+) over (\d+) partitions?$/.exec(text);
+    const group = /^group ([\w-]+): (\d+) members?$/.exec(text);
     const setting = /^setting ([\w.]+)=(\S+)$/.exec(text);
     if (count !== null) nodes = Number(count[1]);
     else if (topic !== null) topics.push(topicOf(topic));
+    else if (writing !== null) transactors = { count: Number(writing[1]), partitions: Number(writing[2]) };
+    else if (group !== null) groups.push({ name: group[1] ?? '', members: Number(group[2]) });
     else if (setting !== null) settings[setting[1] ?? ''] = setting[2] ?? '';
     else break;
   }
   const steps = stepsOf(lines.slice(index));
-  return { id: heading[1] ?? '', title: heading[2] ?? '', nodes, topics, settings, steps };
+  return { id: heading[1] ?? '', title: heading[2] ?? '', nodes, topics, transactors, groups, settings, steps };
 }
 
 function linesOf(source: string): Line[] {

@@ -2,6 +2,7 @@
 import { assert, errorCode } from '@millrace/base';
 import type { Fate } from '@millrace/testkit';
 import { dataDirectory, type ClusterNode } from '../simulation/cluster/simulated-cluster.js';
+import { clientSteps } from './client-steps.js';
 import { conditionOf, idOf, termOf } from './conditions.js';
 import { type Director, NotReached } from './director.js';
 import type { FileCall, FilePoints } from './file-points.js';
@@ -29,6 +30,7 @@ const usualAwaitMs = 20_000;
 const timeoutMs = 5000;
 
 const rules: readonly Rule[] = [
+  ...clientSteps.map(({ pattern, act }): Rule => ({ pattern, act: ({ director }, words) => act(director, words) })),
   rule(`let ([A-Z]) be the leader of ${partition}`, ({ director }, [name, of]) => {
     const { leader } = director.image(of);
     if (leader === -1) throw new NotReached(`nobody leads ${of}`);
@@ -67,11 +69,11 @@ const rules: readonly Rule[] = [
     if (without.length === 0) throw new NotReached(`the controller holds all of ${topic}`);
     director.name(name, { topic, partition: director.choice.of(without).partition });
   }),
-  rule(`let ([A-Z]) be a partition of ([\\w.]+) that the controller does not lead`, ({ director }, [name, topic]) => {
-    const controller = idOf(director.node('the controller'));
+  rule(`let ([A-Z]) be a partition of ([\\w.]+) that ${node} does not lead`, ({ director }, [name, topic, who]) => {
+    const other = idOf(director.node(who));
     const image = director.stage.cluster.image.topicByName(topic);
-    const led = (image?.partitions ?? []).filter(({ leader }) => leader !== controller && leader !== -1);
-    if (led.length === 0) throw new NotReached(`the controller leads all of ${topic}`);
+    const led = (image?.partitions ?? []).filter(({ leader }) => leader !== other && leader !== -1);
+    if (led.length === 0) throw new NotReached(`${who} leads all of ${topic}`);
     director.name(name, { topic, partition: director.choice.of(led).partition });
   }),
   rule('note the term', ({ director }) => director.note('term', termOf(director))),

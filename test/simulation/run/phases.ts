@@ -233,6 +233,9 @@ export class Phases {
       cluster: this.#cluster,
       faults: this.#faults,
       producers: this.#producers,
+      consumers: this.#consumers,
+      members: this.#groups.members,
+      transactors: this.#transactions.transactors,
       violations: this.violations,
     });
   }

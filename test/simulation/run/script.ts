@@ -7,8 +7,11 @@ import type { Plan } from '../plan/plan.js';
 import type { Marks } from '../report/marks.js';
 import type { TimeLine } from '../report/time-line.js';
 import type { AdministeringClient } from '../workload/administering-client.js';
+import type { ConsumingClient } from '../workload/consuming-client.js';
 import type { History } from '../workload/history.js';
+import type { MemberClient } from '../workload/member-client.js';
 import type { ProducingClient } from '../workload/producing-client.js';
+import type { Transactor } from '../workload/transactor.js';
 
 /** All that a script may touch. */
 export interface Stage {
@@ -17,6 +20,9 @@ export interface Stage {
   readonly cluster: SimulatedCluster;
   readonly faults: FaultDriver;
   readonly producers: readonly ProducingClient[];
+  readonly consumers: readonly ConsumingClient[];
+  readonly members: readonly MemberClient[];
+  readonly transactors: readonly Transactor[];
   readonly admin: AdministeringClient;
   readonly history: History;
   readonly marks: Marks;

@@ -154,6 +154,12 @@ export class AdministeringClient {
       .map(({ transactionalId, producerId, state }) => `${transactionalId} (producer ${producerId}) is ${state}`);
   }
 
+  /** Of its transactional id. */
+  async producerOf(transactionalId: string): Promise<{ readonly producerId: number; readonly epoch: number }> {
+    const { producerId, producerEpoch } = await this.#admin.describeTransaction(transactionalId, { timeoutMs: 30_000 });
+    return { producerId, epoch: producerEpoch };
+  }
+
   close(): Promise<void> {
     return this.#admin.close();
   }

@@ -41,6 +41,15 @@ export class Transactor {
     return `${this.node}.${this.#life}`;
   }
 
+  /** Of what it was told to do, something has begun and not ended. */
+  get isBusy(): boolean {
+    return this.#open !== undefined;
+  }
+
+  get transactionalId(): string {
+    return this.#plan.transactionalId;
+  }
+
   start(): void {
     const { simulation, bootstrap } = this.#workload;
     const environment = simulation.environment(this.node);

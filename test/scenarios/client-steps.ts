@@ -1,0 +1,60 @@
+/** Steps about members of groups and transactional programs. */
+import type { MemberClient } from '../simulation/workload/member-client.js';
+import type { Transactor } from '../simulation/workload/transactor.js';
+import { markersOf } from './client-conditions.js';
+import type { Director } from './director.js';
+
+interface ClientStep {
+  readonly pattern: RegExp;
+  readonly act: (director: Director, words: readonly string[]) => Promise<void> | void;
+}
+
+const time = '([\\d.]+ m?s(?: to [\\d.]+ m?s)?)';
+const node = '([A-Z]|node-\\d+|the controller)';
+const partition = '([A-Z]|[\\w.]+-\\d+)';
+
+export const clientSteps: readonly ClientStep[] = [
+  step(`transact every ${time}(?:, held for ${time})?`, (director, [every = '', held]) => {
+    director.startTransacting(director.durationMs(every), () => (held === undefined ? 0 : director.durationMs(held)));
+  }),
+  step('stop transacting', (director) => director.stopTransacting()),
+  step(`(kill|pause) a transactor for ${time}`, (director, [how, text = '']) => {
+    aTransactor(director).perform({ action: how === 'kill' ? 'kill' : 'pause', forMs: director.durationMs(text) });
+  }),
+  step('restart all transactors', ({ stage }) => {
+    for (const each of stage.transactors) each.perform({ action: 'restart', forMs: 0 });
+  }),
+  step('note the epochs (before|after)', async (director, [when = '']) => {
+    const { transactors, simulation, admin } = director.stage;
+    for (const { transactionalId } of transactors) {
+      const { producerId, epoch } = await simulation.complete(admin.producerOf(transactionalId), 60_000);
+      director.note(`producer of ${transactionalId} ${when}`, producerId);
+      director.note(`epoch of ${transactionalId} ${when}`, epoch);
+    }
+  }),
+  step(`note the markers of ${partition} at ${node}`, (director, [name = '', who = '']) => {
+    director.note('markers', markersOf(director, name, who));
+  }),
+  step(`(kill|pause) a member for ${time}`, (director, [how, text = '']) => {
+    aMember(director).perform({ action: how === 'kill' ? 'kill' : 'pause', forMs: director.durationMs(text) });
+  }),
+  step('a member (leaves|comes|comes again)', (director, [how]) => {
+    const action = how === 'leaves' ? 'leave' : how === 'comes' ? 'start' : 'restart';
+    aMember(director).perform({ action, forMs: 0 });
+  }),
+  step('(kill|restart) a consumer', (director, [how]) => {
+    void director.choice.of(director.stage.consumers).restart(how === 'restart');
+  }),
+];
+
+function step(text: string, act: ClientStep['act']): ClientStep {
+  return { pattern: new RegExp(`^${text}$`), act };
+}
+
+function aTransactor({ stage, choice }: Director): Transactor {
+  return choice.of(stage.transactors);
+}
+
+function aMember({ stage, choice }: Director): MemberClient {
+  return choice.of(stage.members);
+}
