@@ -55,6 +55,8 @@ interface LedGroups {
   readonly timers: GroupTimers;
   readonly held: HeldHeartbeats;
   readonly transactions: TransactionalGroups;
+  /** Groups that are yet to be looked at with the metadata as it is: the change could not be written. */
+  readonly unnoted: Set<string>;
 }
 
 /** Has the partition that a group is kept in taken into the transaction, or rejects. */
@@ -246,6 +248,7 @@ export class GroupCoordinator {
       timers: new GroupTimers(settings.sessionTimeoutMs),
       held: new HeldHeartbeats(clock),
       transactions: new TransactionalGroups(),
+      unnoted: new Set(),
     };
     return {
       loaded: (state, durationMs) => {
@@ -341,14 +344,28 @@ export class GroupCoordinator {
     }
   }
 
+  /** Nothing else would tell the group: what fails now, on a full disk say, is tried again with each tick. */
   #noteTopics(group: string, index: number): void {
-    void this.#coordinators.tend(index, { kind: 'topics-changed', group, image: this.#options.controller.image });
+    const led = this.#led.get(index);
+    const command = { kind: 'topics-changed', group, image: this.#options.controller.image } as const;
+    void this.#coordinators.tend(index, command).then((isDone) => {
+      if (!isDone) led?.unnoted.add(group);
+    });
+  }
+
+  #noteUnnoted(): void {
+    for (const [index, { unnoted }] of this.#led) {
+      const groups = [...unnoted];
+      unnoted.clear();
+      for (const group of groups) this.#noteTopics(group, index);
+    }
   }
 
   #scheduleTick(): void {
     const { clock, settings } = this.#options;
     this.#tick = clock.schedule(settings.tickMs, () => {
       this.#expireMembers();
+      this.#noteUnnoted();
       if (!this.#isClosed) this.#scheduleTick();
     });
   }
