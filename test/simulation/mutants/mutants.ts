@@ -1,11 +1,17 @@
 /** The bank of planted bugs. */
 import type { Environment } from '@millrace/base';
+import { coordinatorMutants } from './coordinator-mutants.js';
 import { fileMutants } from './file-mutants.js';
 import type { Mutant, NotPlanted } from './mutant.js';
 import { replicationMutants } from './replication-mutants.js';
 import { storageMutants } from './storage-mutants.js';
 
-export const mutants: readonly Mutant[] = [...fileMutants, ...storageMutants, ...replicationMutants];
+export const mutants: readonly Mutant[] = [
+  ...fileMutants,
+  ...storageMutants,
+  ...replicationMutants,
+  ...coordinatorMutants,
+];
 
 /** Why the other traps, up to 31, have no bug here. */
 export const notPlanted: readonly NotPlanted[] = [
