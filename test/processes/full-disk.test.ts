@@ -2,28 +2,25 @@
  * A disk that fills up under a real node: writes are refused with a typed error, what was acknowledged stays and can be
  * read, and writes go on by themselves when there is space again. Needs the right to mount a small file system.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '@millrace/base';
 import { Consumer } from '@millrace/consumer';
 import { Producer } from '@millrace/producer';
 import { expect, test } from 'vitest';
 import { startNode, temporaryDirectory } from './node-process.js';
+import { mountSmallDisk } from './rig/small-disk.js';
 
 const diskMiB = 64;
-const ballastMiB = 24;
+const takenMiB = 24;
 const valueBytes = 50_000;
 
 test('a full disk refuses writes, loses nothing acknowledged, and takes writes again when there is space', async () => {
   using directory = temporaryDirectory();
-  const disk = mountSmallDisk(join(directory.path, 'disk'));
+  const disk = mountSmallDisk(join(directory.path, 'disk'), diskMiB, takenMiB);
   if (disk === undefined) {
     process.stdout.write('SKIP(no right to mount a tmpfs): full disk under a real process\n');
     return;
   }
-  const ballast = join(disk.path, 'ballast');
-  writeFileSync(ballast, Buffer.alloc(ballastMiB * 1024 * 1024));
   const free = '127.0.0.1:0';
   const flags = ['--client', free, '--internal', free, '--http', free, '--log-level', 'error'];
   const node = await startNode(['--data', join(disk.path, 'data'), ...flags, '--set', 'log.low.space.bytes=1048576']);
@@ -46,7 +43,7 @@ test('a full disk refuses writes, loses nothing acknowledged, and takes writes a
     expect(acknowledged.length).toBeGreaterThan(100);
     expect(await readAll(bootstrap, acknowledged.length)).toEqual(acknowledged.map(valueOf));
 
-    rmSync(ballast);
+    disk.makeRoom();
     await using patient = new Producer({ bootstrap, deliveryTimeoutMs: 20_000 });
     const { offset } = await patient.send({ topic: 'full', value: 'after' });
     expect(offset).toBe(acknowledged.length);
@@ -69,16 +66,4 @@ async function readAll(bootstrap: string, count: number): Promise<string[]> {
     if (values.length === count) break;
   }
   return values;
-}
-
-function mountSmallDisk(path: string): { readonly path: string; unmount(): void } | undefined {
-  mkdirSync(path);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'tmpfs', path]);
-  if (mounted.status !== 0) return undefined;
-  return {
-    path,
-    unmount: () => {
-      expect(spawnSync('umount', [path]).status).toBe(0);
-    },
-  };
 }

@@ -31,7 +31,7 @@ export function addLeaderCommands(program: Command, { signal }: CommandContext):
           : [{ topic, partition }];
       const results = await admin.electLeaders(electionType, partitions, { signal });
       if (options.json) printJson(results);
-      else printResults(results);
+      else printResults(results, electionType);
       if (results.some(isFailure)) process.exitCode = 1;
     });
 }
@@ -47,17 +47,21 @@ function isFailure({ error }: ElectedLeader): boolean {
   return error !== null && error !== 'ELECTION_NOT_NEEDED';
 }
 
-function printResults(results: readonly ElectedLeader[]): void {
+function printResults(results: readonly ElectedLeader[], electionType: ElectionType): void {
   if (results.length === 0) {
     printLine('Nothing to elect');
     return;
   }
+  const success =
+    electionType === 'preferred'
+      ? 'elected'
+      : 'elected; acknowledged records that only the other replicas have are lost';
   printTable(
     ['PARTITION', 'LEADER', 'RESULT'],
     results.map(({ topic, partition, leader, error, message }) => [
       `${topic}-${partition}`,
       leader === -1 ? '-' : String(leader),
-      error === null ? 'elected' : `${error}: ${message ?? ''}`,
+      error === null ? success : `${error}: ${message ?? ''}`,
     ]),
   );
 }
