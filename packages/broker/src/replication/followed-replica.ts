@@ -170,7 +170,7 @@ export class FollowedReplica {
     // What is wrong with others, the append says.
     if (!isAcross || view.sizeBytes > batches.length || !view.isCrcValid()) return false;
     // The bytes are the reader's, which uses them again.
-    this.#cut(this.partition.restartWith(this.following, batches.slice()));
+    this.#cut(this.partition.restartWith(this.following, new Uint8Array(batches)));
     return true;
   }
 

@@ -343,7 +343,7 @@ function endpointOf(socket: Socket): Endpoint {
   socket.setHandler({
     onData: (chunk) => {
       expect(endpoint.isClosed).toBe(false);
-      endpoint.chunks.push(chunk.slice());
+      endpoint.chunks.push(new Uint8Array(chunk));
       endpoint.receivedBytes += chunk.length;
       endpoint.changed();
     },
