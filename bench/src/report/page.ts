@@ -39,8 +39,8 @@ function busyText(machine: Machine, presented: readonly PresentedSuite[]): strin
   const busy = presented.filter(({ result }) => result.loadBefore > machine.cpus);
   if (busy.length === 0) return '';
   const names = busy.map(({ suite }) => suite.name).join(', ');
-  return `\n**The machine had other work** (a load average above its ${machine.cpus} cores) when these were measured: ${names}. Absolute
-figures and above all latencies are worse for it; ratios of one round hold better.\n`;
+  return `\n**The load average was above the ${machine.cpus} cores** before these were measured, of which the suites before them are a part: ${names}.
+Where other work was another part, absolute figures and above all latencies are worse for it; ratios of one round hold better.\n`;
 }
 
 export function goalRows(goals: readonly Goal[]): string[][] {
