@@ -103,8 +103,13 @@ export class EffectConsumer<Transaction, Key = Uint8Array | null, Value = Uint8A
     for (const partition of partitions) {
       const offset = await this.#claims.claim(partition, memberEpoch);
       // It may have been lost in the meantime: then there is nothing to seek in.
-      if (!this.#isAssigned(partition)) this.#claims.drop([partition]);
-      else if (offset >= 0) this.#consumer.seek(partition, { offset });
+      if (!this.#isAssigned(partition)) {
+        this.#claims.drop([partition]);
+      } else if (offset >= 0) {
+        this.#consumer.seek(partition, { offset });
+        // The owner before may have ended between its transaction and its commit, and perhaps nothing more comes.
+        this.#consumer.commitAsync([{ ...partition, offset }]);
+      }
     }
   }
 

@@ -91,6 +91,20 @@ describe('effects', () => {
     await running;
   });
 
+  test('are told to the group when they come, though there is nothing more to do: lag follows the database', async () => {
+    const topic = await node.topicWith(20);
+    const store = new MemoryStore();
+    // Its process was killed between the transaction and the commit.
+    store.tables.positions.set(`group-${topic} ${topic}-0`, { epoch: 0, offset: 20 });
+    await using effects = effectsInto(store, topic);
+    const running = effects.run();
+    await using watcher = node.member(topic, { group: `group-${topic}` });
+    await until(async () => (await committedOf(watcher, topic, 0)) === 20);
+    await effects.close();
+    await running;
+    expect(store.tables.effects).toEqual([]);
+  });
+
   test('of an owner that another has overtaken are rolled back, and it waits until it hears of it', async () => {
     const topic = await node.topicWith(20);
     const store = new MemoryStore();
