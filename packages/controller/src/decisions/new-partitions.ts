@@ -43,23 +43,24 @@ export function newPartitions(
   { from, count, replicationFactor, minInsyncReplicas: setting }: NewPartitions,
 ): PartitionImage[] {
   const usable = usableBrokers(image);
-  const active = usable.filter(({ state }) => state === 'active');
   if (usable.length < replicationFactor) {
     throw protocolError(
       'INVALID_REPLICATION_FACTOR',
       `Replication factor ${replicationFactor} needs ${replicationFactor} brokers, but the cluster has ${usable.length}.`,
     );
   }
-  if (active.length === 0) {
+  if (!usable.some(({ state }) => state === 'active')) {
     throw protocolError(
       'INVALID_REPLICATION_FACTOR',
       'No broker is active at the moment: new partitions would have no leader.',
     );
   }
-  // Fenced brokers are taken only when there are too few others: they may never come back.
-  const brokers = active.length >= replicationFactor ? active : usable;
-  const placed = placeReplicas({ brokers, load: loadOf(image), partitions: count, replicationFactor });
   const isActive = (nodeId: number): boolean => image.brokers.get(nodeId)?.state === 'active';
+  const brokers = usable.map(({ nodeId, rack, hostLabel }) => ({
+    ...{ nodeId, rack, hostLabel },
+    isActive: isActive(nodeId),
+  }));
+  const placed = placeReplicas({ brokers, load: loadOf(image), partitions: count, replicationFactor });
   const minInsyncReplicas = effectiveMinInsyncReplicas(setting, replicationFactor);
   const fresh = { leaderEpoch: 0, partitionEpoch: 0, elr: [], adding: [], removing: [], minInsyncReplicas };
   return placed.map((replicas, index) => {

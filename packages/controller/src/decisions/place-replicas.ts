@@ -1,6 +1,8 @@
 /**
  * Which brokers hold the copies of new partitions.
  *
+ * A broker that is not active holds a copy only where there are too few others: it may never come back, and a partition
+ * of which no copy is on an active one would begin without a leader, with nobody in sync who could ever become one.
  * Copies of one partition go to different racks as long as there are racks left, then to different hosts, and among
  * equals to the broker that holds least. The preferred leader is the chosen broker that is first of fewest partitions.
  * No randomness: the same cluster gives the same placement, and many topics of one partition still spread, because what
@@ -12,6 +14,7 @@ export interface PlacementBroker {
   readonly nodeId: number;
   readonly rack: string | null;
   readonly hostLabel: string | null;
+  readonly isActive: boolean;
 }
 
 /** How much each broker holds; a broker that is not named holds nothing. */
@@ -34,6 +37,7 @@ interface Candidate {
   readonly rack: string | null;
   /** A broker without a label is a host of its own. */
   readonly host: string;
+  readonly isActive: boolean;
   replicas: number;
   leaders: number;
 }
@@ -45,6 +49,7 @@ export function placeReplicas({ brokers, load, partitions, replicationFactor }: 
     nodeId: broker.nodeId,
     rack: broker.rack,
     host: broker.hostLabel ?? `node ${broker.nodeId}`,
+    isActive: broker.isActive,
     replicas: load.replicas.get(broker.nodeId) ?? 0,
     leaders: load.leaders.get(broker.nodeId) ?? 0,
   }));
@@ -80,12 +85,13 @@ interface Taken {
 }
 
 /**
- * Fewest copies in its rack, then on its host, then fewest in all. Among equals the first one chosen is the one with
+ * Active, then fewest copies in its rack, then on its host, then fewest in all. Among equals the first one chosen is the one with
  * fewest leaderships, for it will probably lead, and the others are the ones with most, for they will not: were they
  * paired by their number alone, those that led before would meet, and one of them would have to lead again.
  */
 function isBetter(a: Candidate, b: Candidate, taken: Taken): boolean {
   const difference =
+    Number(b.isActive) - Number(a.isActive) ||
     (taken.racks.get(a.rack) ?? 0) - (taken.racks.get(b.rack) ?? 0) ||
     (taken.hosts.get(a.host) ?? 0) - (taken.hosts.get(b.host) ?? 0) ||
     a.replicas - b.replicas ||

@@ -5,7 +5,7 @@ import { type PlacementBroker, placeReplicas } from '../../src/decisions/place-r
 const none = { replicas: new Map<number, number>(), leaders: new Map<number, number>() };
 
 function broker(nodeId: number, rack: string | null = null, hostLabel: string | null = null): PlacementBroker {
-  return { nodeId, rack, hostLabel };
+  return { nodeId, rack, hostLabel, isActive: true };
 }
 
 function spread(counts: Iterable<number>): number {
@@ -137,5 +137,26 @@ test('property: with racks of the same size no broker has more than two copies a
       },
     ),
     { numRuns: 1000 },
+  );
+});
+
+test('property: a broker that is not active holds a copy only where all active ones hold one', () => {
+  const brokersInAnyState = fc
+    .array(
+      fc.record({ rack: fc.option(fc.constantFrom('a', 'b', 'c')), isActive: fc.boolean(), held: fc.nat({ max: 9 }) }),
+      { minLength: 1, maxLength: 8 },
+    )
+    .filter((drawn) => drawn.some(({ isActive }) => isActive));
+  fc.assert(
+    fc.property(brokersInAnyState, fc.integer({ min: 1, max: 5 }), (drawn, factor) => {
+      const brokers = drawn.map(({ rack, isActive }, nodeId) => ({ ...broker(nodeId, rack), isActive }));
+      const active = brokers.filter(({ isActive }) => isActive).map(({ nodeId }) => nodeId);
+      const replicationFactor = Math.min(factor, brokers.length);
+      const load = { replicas: new Map(drawn.map(({ held }, nodeId) => [nodeId, held])), leaders: new Map() };
+      for (const replicas of placeReplicas({ brokers, load, partitions: 6, replicationFactor })) {
+        const used = replicas.filter((nodeId) => active.includes(nodeId));
+        expect(used).toHaveLength(Math.min(replicationFactor, active.length));
+      }
+    }),
   );
 });
