@@ -31,7 +31,8 @@ export class ClusterProcesses {
   }
 
   get bootstrap(): string {
-    return nodeIds.map((nodeId) => this.place.client(nodeId)).join(',');
+    const { place } = this;
+    return nodeIds.map((nodeId) => place.advertisedClient?.(nodeId) ?? place.client(nodeId)).join(',');
   }
 
   /** What nodes that have ended logged, for failures. */
@@ -43,11 +44,18 @@ export class ClusterProcesses {
   /** Arguments of `millrace server`; later ones win. */
   argumentsOf(nodeId: number): string[] {
     const { place } = this;
+    const client = place.advertisedClient?.(nodeId);
+    const internal = place.internalSeenFrom(nodeId, nodeId);
+    const settings = [
+      ...(client === undefined ? [] : [`advertised.client=${client}`]),
+      ...(internal === place.internal(nodeId) ? [] : [`advertised.internal=${internal}`]),
+      ...this.#settings,
+    ];
     const voters = nodeIds.map((id) => `${id}@${place.internalSeenFrom(nodeId, id)}`).join(',');
     return [
       ...['--data', place.dataDir(nodeId), '--node-id', String(nodeId), '--voters', voters],
       ...['--client', place.client(nodeId), '--internal', place.internal(nodeId), '--http', place.http(nodeId)],
-      ...['--log-level', 'warn', ...this.#settings.flatMap((setting) => ['--set', setting])],
+      ...['--log-level', 'warn', ...settings.flatMap((setting) => ['--set', setting])],
     ];
   }
 

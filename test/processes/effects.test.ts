@@ -114,7 +114,8 @@ test('kill -9 over and over: SQLite holds the effect of each record once', async
   }
   const sent = await payments.stop();
   const last = await startExample('exactly-once-sqlite', args);
-  await until(async () => (await lagOf(topic)) === 0, { evidence: () => last.log() });
+  let lag = -1;
+  await until(async () => (lag = await lagOf(topic)) === 0, { evidence: () => `lag ${lag}; ${last.log()}` });
   expect(await last.end('SIGTERM'), last.log()).toBe(0);
   const rows = effectsIn(file);
   const records = new Set(rows.map(({ part, record }) => `${String(part)}:${String(record)}`));

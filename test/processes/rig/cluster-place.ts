@@ -4,6 +4,8 @@ import { freePorts } from './free-ports.js';
 
 export interface ClusterPlace {
   readonly client: (nodeId: number) => string;
+  /** The address that clients are told, when that is another one than where the node listens. */
+  readonly advertisedClient?: (nodeId: number) => string;
   readonly internal: (nodeId: number) => string;
   readonly http: (nodeId: number) => string;
   /** The address of a node's internal listener, as another node is told it. */

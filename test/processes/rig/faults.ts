@@ -6,7 +6,8 @@ import type { Admin } from '@millrace/admin';
 import { type ClusterProcesses, nodeIds } from '../cluster-processes.js';
 import type { RecordedLoad } from '../history/recorded-load.js';
 import { pause } from '../pause.js';
-import { host, type NetworkNamespaces } from './network-namespaces.js';
+import { type ClusterNetwork, cutBothWays } from './cluster-network.js';
+import { host } from './host.js';
 
 export interface FaultContext {
   readonly cluster: ClusterProcesses;
@@ -19,7 +20,7 @@ export interface FaultContext {
 }
 
 export interface NetworkFaultContext extends FaultContext {
-  readonly network: NetworkNamespaces;
+  readonly network: ClusterNetwork;
 }
 
 export interface Fault<Context> {
@@ -44,7 +45,7 @@ export const networkFaults: readonly Fault<NetworkFaultContext>[] = [
     name: 'cut a leader off from its peers, not from clients',
     strike: async (context) =>
       cut(context, await leader(context), (network, node, others) => {
-        for (const other of others) network.cutBothWays(node, other);
+        for (const other of others) cutBothWays(network, node, other);
       }),
   },
   {
@@ -65,14 +66,14 @@ export const networkFaults: readonly Fault<NetworkFaultContext>[] = [
     name: 'cut the active controller off from everybody',
     strike: async (context) =>
       cut(context, await controller(context), (network, node, others) => {
-        for (const other of [host, ...others]) network.cutBothWays(node, other);
+        for (const other of [host, ...others]) cutBothWays(network, node, other);
       }),
   },
   {
     name: 'two nodes lose each other and both keep the third',
     strike: async (context) =>
       cut(context, await leader(context), (network, node, [other]) => {
-        if (other !== undefined) network.cutBothWays(node, other);
+        if (other !== undefined) cutBothWays(network, node, other);
       }),
   },
 ];
@@ -116,7 +117,7 @@ async function restart({ cluster, load }: FaultContext, nodeId: number): Promise
 async function cut(
   { network, load, sessionTimeoutMs }: NetworkFaultContext,
   nodeId: number,
-  pull: (network: NetworkNamespaces, nodeId: number, others: readonly number[]) => void,
+  pull: (network: ClusterNetwork, nodeId: number, others: readonly number[]) => void,
 ): Promise<string> {
   pull(network, nodeId, othersThan(nodeId));
   await Promise.all([load.progressBeyondFlight(), pause(1.5 * sessionTimeoutMs)]);

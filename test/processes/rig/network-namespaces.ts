@@ -10,15 +10,14 @@
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { host } from './host.js';
 import type { ClusterPlace } from './cluster-place.js';
-
-/** The test and its clients, as an end of a wire. */
-export const host = 0;
 
 const nobody = '02:00:00:00:de:ad';
 const ports = { client: 7400, internal: 7401, http: 7480 } as const;
 
 export class NetworkNamespaces implements Disposable {
+  readonly kind = 'namespaces';
   readonly #name: string;
   readonly #net: string;
   readonly #nodeIds: readonly number[];
@@ -55,11 +54,6 @@ export class NetworkNamespaces implements Disposable {
   /** Nothing that `from` sends reaches `to`. */
   cut(from: number, to: number): void {
     must(this.#neighbour('replace', from, to));
-  }
-
-  cutBothWays(one: number, other: number): void {
-    this.cut(one, other);
-    this.cut(other, one);
   }
 
   /** All wires are whole again. */

@@ -21,7 +21,7 @@ import { nodeSettingTable } from './node-settings.js';
 import { settingsFromEnvironment } from './settings-from-environment.js';
 import { settingsFromFile } from './settings-file.js';
 import { faultOf, settingFromAssignment, type SourcedSetting } from './settings-source.js';
-import { isAlone, parseVoters, votersProblem } from './voters.js';
+import { isAlone, parseVoters, votersProblem, type VotersContext } from './voters.js';
 
 type NodeSettingValues = SettingValues<typeof nodeSettingTable>;
 
@@ -119,7 +119,8 @@ function nodeConfigOf(
   checkSizes(values, refuse);
   const client = address('listener.client', true);
   const internal = address('listener.internal', false);
-  const voters = votersOf(values, internal, refuse);
+  const advertisedInternal = address('advertised.internal', false);
+  const voters = votersOf(values, { internal, advertisedInternal }, refuse);
   const autoCreateTopics = autoCreateTopicsOf(values, texts, voters);
   const config = {
     nodeId: values['node.id'],
@@ -130,7 +131,7 @@ function nodeConfigOf(
     internal,
     http: address('listener.http', false),
     advertised: address('advertised.client', false),
-    advertisedInternal: address('advertised.internal', false) ?? voters.find(({ id }) => id === values['node.id']),
+    advertisedInternal: advertisedInternal ?? voters.find(({ id }) => id === values['node.id']),
     voters,
     rack: values['broker.rack'] === '' ? null : values['broker.rack'],
     hostLabel: values['host.label'] === '' ? null : values['host.label'],
@@ -158,7 +159,11 @@ type AddressKey =
 type Refuse = (key: keyof NodeSettingValues, reason: string) => void;
 
 /** Empty: this node alone, named or not. */
-function votersOf(values: NodeSettingValues, internal: Address | undefined, refuse: Refuse): readonly VoterAddress[] {
+function votersOf(
+  values: NodeSettingValues,
+  listener: Pick<VotersContext, 'internal' | 'advertisedInternal'>,
+  refuse: Refuse,
+): readonly VoterAddress[] {
   const words = values['controller.quorum.voters'];
   const roles = values['process.roles'];
   if (words.length === 0) {
@@ -168,7 +173,7 @@ function votersOf(values: NodeSettingValues, internal: Address | undefined, refu
   const nodeId = values['node.id'];
   const voters = parseVoters(words);
   const problem =
-    voters === undefined ? 'each voter must be id@host:port.' : votersProblem(voters, { nodeId, roles, internal });
+    voters === undefined ? 'each voter must be id@host:port.' : votersProblem(voters, { nodeId, roles, ...listener });
   if (problem !== undefined) refuse('controller.quorum.voters', problem);
   return voters === undefined || (isAlone(voters, roles) && voters[0]?.id === nodeId) ? [] : voters;
 }

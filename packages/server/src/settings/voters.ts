@@ -8,6 +8,8 @@ export interface VotersContext {
   readonly roles: readonly NodeRole[];
   /** As configured; undefined: none. */
   readonly internal: Address | undefined;
+  /** Where other nodes reach that listener, when they are told another address, as behind a port mapping. */
+  readonly advertisedInternal: Address | undefined;
 }
 
 const maxVoters = 9;
@@ -32,7 +34,7 @@ export function isAlone(voters: readonly VoterAddress[], roles: readonly NodeRol
 /** What is wrong with the voters of a node; undefined when nothing is. */
 export function votersProblem(
   voters: readonly VoterAddress[],
-  { nodeId, roles, internal }: VotersContext,
+  { nodeId, roles, internal, advertisedInternal }: VotersContext,
 ): string | undefined {
   const own = voters.find(({ id }) => id === nodeId);
   if (own === undefined && !roles.includes('broker')) {
@@ -52,8 +54,11 @@ export function votersProblem(
   const unset = voters.find(({ port }) => port === 0);
   if (unset !== undefined) return `node ${unset.id} needs a port that the others can know: 0 is none.`;
   if (internal === undefined) return 'nodes of a cluster reach each other on listener.internal, which is empty.';
-  if (own !== undefined && internal.port !== own.port) {
-    return `node ${nodeId} is at port ${own.port} there, and its listener.internal is port ${internal.port}.`;
+  const [reached, what] = advertisedInternal
+    ? [advertisedInternal, 'advertised.internal' as const]
+    : [internal, 'listener.internal' as const];
+  if (own !== undefined && reached.port !== own.port) {
+    return `node ${nodeId} is at port ${own.port} there, and its ${what} is port ${reached.port}.`;
   }
   return undefined;
 }

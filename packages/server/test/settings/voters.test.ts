@@ -1,3 +1,4 @@
+import type { Address } from '@millrace/base';
 import type { NodeRole } from '@millrace/controller/image';
 import { describe, expect, test } from 'vitest';
 import { parseVoters, votersProblem } from '../../src/settings/voters.js';
@@ -7,8 +8,9 @@ const three = '1@a:7401,2@b:7401,3@c:7401';
 
 const both: readonly NodeRole[] = ['controller', 'broker'];
 
-function problem(text: string, nodeId = 1, listener = internal, roles = both): string | undefined {
-  return votersProblem(parseVoters(text.split(',')) ?? [], { nodeId, roles, internal: listener });
+function problem(text: string, nodeId = 1, listener: Address | undefined = internal, roles = both, seenAt?: Address) {
+  const context = { nodeId, roles, internal: listener, advertisedInternal: seenAt };
+  return votersProblem(parseVoters(text.split(',')) ?? [], context);
 }
 
 describe('voters', () => {
@@ -46,9 +48,16 @@ describe('voters', () => {
     expect(problem(text, nodeId, listener)).toContain(reason);
   });
 
+  test('are where a node is reached, which need not be where it listens', () => {
+    const listener = { host: '0.0.0.0', port: 9000 };
+    expect(problem(three, 1, listener, both, { host: 'a', port: 7401 })).toBeUndefined();
+    expect(problem(three, 1, internal, both, { host: 'a', port: 9001 })).toContain(
+      'its advertised.internal is port 9001',
+    );
+  });
+
   test('need a listener for nodes', () => {
-    expect(
-      votersProblem(parseVoters(three.split(',')) ?? [], { nodeId: 1, roles: both, internal: undefined }),
-    ).toContain('listener.internal');
+    const context = { nodeId: 1, roles: both, internal: undefined, advertisedInternal: undefined };
+    expect(votersProblem(parseVoters(three.split(',')) ?? [], context)).toContain('listener.internal');
   });
 });
