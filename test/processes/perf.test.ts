@@ -72,6 +72,18 @@ test('a group of readers shares what producers with skewed keys wrote', async ()
   expect((JSON.parse(read) as { records: number }).records).toBe(records);
 });
 
+test('records of a load in transactions count once they are committed, the last and smaller one too', async () => {
+  const write = ['--records', '2500', '--transaction-records', '1000', '--producers', '2', '--warmup-records', '30'];
+  const written = await perf(['produce', '--topic', 'whole', ...write]);
+  expect((JSON.parse(written) as { records: number }).records).toBe(2500);
+  const read = await perf(['consume', '--topic', 'whole', '--records', '2530', '--isolation', 'read-committed']);
+  expect((JSON.parse(read) as { records: number }).records).toBe(2530);
+  const { stdout } = await runMillrace(['transaction', 'list', '--bootstrap', node.ready.client, '--json']);
+  const states = (JSON.parse(stdout) as { state: string }[]).map(({ state }) => state);
+  // The answer to a commit does not wait for what completes it.
+  expect(states).toEqual([expect.stringMatching(/-commit$/), expect.stringMatching(/-commit$/)]);
+});
+
 test('a load that fails in its process fails the command, with the reason of the process', async () => {
   const { code, stderr } = await runMillrace([
     ...['perf', 'produce', '--topic', 'shared', '--bootstrap', node.ready.client, '--json'],

@@ -27,6 +27,7 @@ export function addPerfCommands(program: Command, context: CommandContext): void
         seconds: options.seconds,
         keys: options.keys,
         skew: options.skew,
+        transactionRecords: options.transactionRecords,
         ...writeFlags(options),
       });
       await runPerf({ kind: 'produce', topic: topicOf(options), loads: [load], options, context });
@@ -36,14 +37,14 @@ export function addPerfCommands(program: Command, context: CommandContext): void
   withConsumeOptions(perf.command('consume').description('read records of a topic')).action(
     async (options: ConsumeOptions) => {
       const { runPerf, specOfFlags } = await import('../perf/run-perf.js');
-      const { consumers, records, group, from, pauseMsPerBatch, warmupRecords } = options;
+      const { consumers, records, group, from, isolation, pauseMsPerBatch, warmupRecords } = options;
       const isShared = group !== undefined && consumers > 1;
       const load = specOfFlags({
         kind: 'consume',
         processes: consumers,
         // How a group shares its partitions cannot be known: its readers end when nothing comes any more.
         records: isShared ? undefined : records,
-        ...{ group, from, pauseMsPerBatch, warmupRecords },
+        ...{ group, from, isolation, pauseMsPerBatch, warmupRecords },
       });
       const topic = { name: options.topic, partitions: 1, configs: {}, mustExist: true };
       await runPerf({ kind: 'consume', topic, loads: [load], options, context });

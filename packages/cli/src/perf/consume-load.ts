@@ -37,8 +37,9 @@ export class ConsumeLoad implements Load {
     this.#spec = spec;
     this.#isStamped = isStamped;
     this.#isWarm = spec.warmupRecords === 0;
-    const { from, group } = spec;
-    this.#consumer = new Consumer({ bootstrap, topics: [topic], from, ...(group === undefined ? {} : { group }) });
+    const { from, group, isolation } = spec;
+    const options = { bootstrap, topics: [topic], from, isolation };
+    this.#consumer = new Consumer(group === undefined ? options : { ...options, group });
   }
 
   /** One that begins later has no place before, and one of a group none until the others are there. */

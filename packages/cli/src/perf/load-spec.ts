@@ -40,6 +40,8 @@ const produceSpec = z
       .optional(),
     lingerMs: z.number().min(0).max(60_000).default(0),
     warmupRecords: count.default(0),
+    /** So many records make a transaction, and count once it is committed; 0: no transactions. */
+    transactionRecords: z.int().min(0).max(1_000_000).default(0),
     /** Puts the moment at which each record was due into its first 8 bytes, from which readers tell its latency. */
     stamp: z.boolean().default(false),
   })
@@ -49,6 +51,10 @@ const produceSpec = z
   .refine((spec) => !spec.stamp || (spec.payload === 'random' && spec.recordBytes >= 8), {
     error: 'stamp needs the random payload and at least 8 recordBytes, because it is written into the value',
     path: ['stamp'],
+  })
+  .refine((spec) => spec.transactionRecords === 0 || spec.acks === 'all', {
+    error: 'transactions need acks all',
+    path: ['transactionRecords'],
   })
   .refine((spec) => spec.skew === 0 || spec.keys > 0, { error: 'skew needs keys: 1 or more', path: ['skew'] });
 
@@ -62,6 +68,7 @@ const consumeSpec = z.strictObject({
   from: z.enum(['beginning', 'end']).default('beginning'),
   /** Processes of one group share the partitions; without one, each process reads everything. */
   group: z.string().min(1).optional(),
+  isolation: z.enum(['read-committed', 'read-uncommitted']).default('read-committed'),
   /** Begins so long after the others: with `from: beginning`, a reader that has to catch up. */
   startAfterSeconds: z.number().min(0).max(86_400).default(0),
   /** Waits so long after each batch: a slow reader. */

@@ -29,6 +29,7 @@ export interface ProduceOptions extends WriteOptions {
   readonly seconds?: number;
   readonly keys: number;
   readonly skew: number;
+  readonly transactionRecords: number;
 }
 
 export interface ConsumeOptions extends PerfOptions {
@@ -38,6 +39,7 @@ export interface ConsumeOptions extends PerfOptions {
   readonly group?: string;
   readonly from: 'beginning' | 'end';
   readonly pauseMsPerBatch: number;
+  readonly isolation: 'read-committed' | 'read-uncommitted';
 }
 
 export function withPerfOptions(command: Command): Command {
@@ -85,7 +87,8 @@ export function withProduceOptions(command: Command): Command {
     .option('--producers <n>', 'producers, each a process of its own when there are several', integer(1, 256), 1)
     .option('--seconds <n>', 'end after this time, if --records are not written before', integer(1, 86_400))
     .option('--keys <n>', 'how many different keys; 0: none', integer(0, 1_000_000), 0)
-    .option('--skew <s>', 'exponent of Zipf’s law for the keys; 0: all alike', decimal(0, 10), 0);
+    .option('--skew <s>', 'exponent of Zipf’s law for the keys; 0: all alike', decimal(0, 10), 0)
+    .option('--transaction-records <n>', 'records of a transaction; 0: no transactions', integer(0, 1_000_000), 0);
 }
 
 export function withConsumeOptions(command: Command): Command {
@@ -95,6 +98,12 @@ export function withConsumeOptions(command: Command): Command {
     .option('--consumers <n>', 'readers, each a process of its own when there are several', integer(1, 256), 1)
     .option('--group <name>', 'readers share the partitions as a group; without, each reads everything')
     .option('--from <position>', 'beginning or end', oneOf('beginning', 'end'), 'beginning')
+    .option(
+      '--isolation <level>',
+      'read-committed or read-uncommitted',
+      oneOf('read-committed', 'read-uncommitted'),
+      'read-committed',
+    )
     .option('--pause-ms-per-batch <n>', 'wait after each batch, as a slow reader does', integer(0, 60_000), 0)
     .option('--warmup-records <n>', 'records before the measurement starts', integer(0), 0);
 }

@@ -5,9 +5,10 @@
  * Open loop: records are due on a fixed schedule; latency counts from the due time, so that a stall cannot hide the wait
  * of the records behind it.
  */
+import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { assert, type MillraceError } from '@millrace/base';
-import { type DeliveryCallback, Producer, type ProducerOptions, type ProducerRecord } from '@millrace/producer';
+import { Producer, type ProducerOptions, type ProducerRecord } from '@millrace/producer';
 import { keySequence } from './key-sequence.js';
 import { Latencies } from './latencies.js';
 import type { Load, LoadTarget, RunSignals } from './load.js';
@@ -15,6 +16,7 @@ import { LoadClock, type LoadSpan } from './load-clock.js';
 import type { LatencySpec, ProduceSpec } from './load-spec.js';
 import { Pacer } from './pacer.js';
 import { makePayload } from './payload.js';
+import { type OnSettled, PlainSink, type RecordSink, TransactionSink } from './record-sink.js';
 import { stamped } from './stamp.js';
 
 /** In a closed loop the latency of every n-th record is measured: a clock reading per record would cost throughput. */
@@ -28,6 +30,7 @@ export class ProduceLoad implements Load {
   readonly #values: readonly Buffer[];
   readonly #keys: readonly Buffer[] | undefined;
   readonly #producer: Producer;
+  readonly #sink: RecordSink;
   readonly latencies = new Latencies();
   records = 0;
   bytes = 0;
@@ -39,7 +42,15 @@ export class ProduceLoad implements Load {
     this.#topic = topic;
     this.#values = makePayload(spec.payload, spec.recordBytes);
     this.#keys = spec.keys === 0 ? undefined : keySequence(spec.keys, spec.skew);
-    this.#producer = new Producer(producerOptions(spec, bootstrap));
+    const { transactionRecords } = spec;
+    const options = producerOptions(spec, bootstrap);
+    this.#producer = new Producer(
+      transactionRecords === 0 ? options : { ...options, transactionalId: `perf-${randomUUID()}` },
+    );
+    this.#sink =
+      transactionRecords === 0
+        ? new PlainSink(this.#producer)
+        : new TransactionSink(this.#producer, transactionRecords);
   }
 
   async prepare(abort: AbortSignal): Promise<void> {
@@ -69,20 +80,20 @@ export class ProduceLoad implements Load {
       const due = pacer === undefined ? index + recordsPerTurn : await pacer.nextDue(index);
       const end = Math.min(records, due);
       while (index < end && this.#enqueue(index, pacer?.dueMs(index))) index += 1;
-      if (index < end) await this.#producer.ready({ signal: abort });
+      if (index < end) await this.#sink.ready(abort);
       else if (pacer === undefined) await nextTurn();
     }
-    await this.#producer.flush({ signal: abort });
+    await this.#sink.end(abort);
     if (this.#firstError !== undefined) throw this.#firstError;
   }
 
   #enqueue(index: number, dueMs: number | undefined): boolean {
     const measured = dueMs !== undefined || index % closedLoopSampling === 0;
-    if (!measured) return this.#producer.enqueue(this.#record(index, undefined), this.#delivered);
+    if (!measured) return this.#sink.enqueue(this.#record(index, undefined), this.#settled);
     const sinceMs = dueMs ?? performance.now();
-    return this.#producer.enqueue(this.#record(index, sinceMs), (error, partition, offset) => {
+    return this.#sink.enqueue(this.#record(index, sinceMs), (error) => {
       this.latencies.recordMs(performance.now() - sinceMs);
-      this.#delivered(error, partition, offset);
+      this.#settled(error);
     });
   }
 
@@ -100,7 +111,7 @@ export class ProduceLoad implements Load {
     return this.#isWarmingUp ? 0 : performance.timeOrigin + (sinceMs ?? performance.now());
   }
 
-  readonly #delivered: DeliveryCallback = (error) => {
+  readonly #settled: OnSettled = (error) => {
     if (error !== undefined) this.#firstError ??= error;
     else {
       // Values are used in turn, so the n-th acknowledgement stands for the n-th value: sums come out right.
