@@ -268,6 +268,8 @@ export class GroupMember {
     );
     if (this.#isOut) work.hang(error);
     await this.#leave(request);
+    this.#membership.left(this.#nowMs);
+    this.#turn();
   }
 
   /** Never rejects. */

@@ -190,8 +190,10 @@ export class Holdings {
     const isFirst = settings.delivery === 'at-most-once';
     const entries = states.flatMap((state) => {
       // What was committed ahead and never handed over is for the next owner.
-      const offset = isFirst ? handedOver(state) : work.processedOf(state);
-      return committer.entry(state, offset, isFirst) ?? [];
+      const entry = isFirst
+        ? committer.entryBackTo(state, handedOver(state))
+        : committer.entry(state, work.processedOf(state));
+      return entry ?? [];
     });
     try {
       await committer.commit(entries);

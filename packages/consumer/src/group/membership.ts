@@ -4,7 +4,7 @@
  *
  *     joining ──answered──▶ member ──put out──▶ joining
  *        ▲                    │
- *        └──── rejoin ─── away ◀── step back (the program has stopped reading)
+ *        └─ rejoin, left ─ away ◀── step back (the program has stopped reading)
  *     any ──final error, end──▶ ended
  *
  *     a partition:   not ours ──taken──▶ ours ──to release──▶ releasing ──released──▶ not ours
@@ -78,6 +78,9 @@ export class Membership {
   #failures = 0;
   #instanceRefusedMs = -1;
   #hasAssignment = false;
+  /** The coordinator is being told of the step back. */
+  #isLeaving = false;
+  #wantsBack = false;
 
   constructor(backoffMs: (failures: number) => number) {
     this.#backoffMs = backoffMs;
@@ -156,13 +159,24 @@ export class Membership {
     this.#dueMs = nowMs;
   }
 
-  /** Out of the group until `rejoin`. Returns what is lost with that. */
+  /** Out of the group until `rejoin`; the coordinator is to be told, and `left` says when that is over. Returns what is lost. */
   stepBack(): readonly GroupPartition[] {
-    return this.#phase === 'ended' ? [] : this.#start('away');
+    if (this.#phase === 'ended') return [];
+    this.#isLeaving = true;
+    this.#wantsBack = false;
+    return this.#start('away');
   }
 
+  left(nowMs: number): void {
+    this.#isLeaving = false;
+    if (this.#wantsBack) this.rejoin(nowMs);
+  }
+
+  /** Not before it has left: a request to leave that comes late would put it out of its new life without its knowledge. */
   rejoin(nowMs: number): void {
     if (this.#phase !== 'away') return;
+    this.#wantsBack = this.#isLeaving;
+    if (this.#isLeaving) return;
     this.#phase = 'joining';
     this.#dueMs = nowMs;
   }

@@ -29,7 +29,7 @@ export interface CommitEntry {
 }
 
 export interface OffsetCommitterOptions {
-  readonly link: CoordinatorLink;
+  readonly link: Pick<CoordinatorLink, 'callWithRetries'>;
   readonly group: string;
   readonly identity: () => MemberIdentity;
   /** The topic id under which the member has the partition; undefined: it does not have it any more. */
@@ -46,6 +46,8 @@ interface Known {
 export class OffsetCommitter {
   readonly #options: OffsetCommitterOptions;
   readonly #known = new Map<PartitionState, Known>();
+  /** The furthest offset that was sent, or is about to be, and of which no answer says yet that it is committed. */
+  readonly #unsure = new Map<PartitionState, number>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: OffsetCommitterOptions) {
@@ -59,6 +61,7 @@ export class OffsetCommitter {
 
   forget(state: PartitionState): void {
     this.#known.delete(state);
+    this.#unsure.delete(state);
   }
 
   /** -1: nothing that we know of. */
@@ -67,19 +70,30 @@ export class OffsetCommitter {
   }
 
   /** What there is to commit when a partition has come to `offset`; undefined when that is known already. */
-  entry(state: PartitionState, offset: number | undefined, mayRewind = false): CommitEntry | undefined {
+  entry(state: PartitionState, offset: number | undefined): CommitEntry | undefined {
     if (offset === undefined) return undefined;
     const known = this.#known.get(state);
     const { generation } = state;
     if (known?.offset === offset) return undefined;
     const isLower = known !== undefined && offset < known.offset;
-    if (isLower && !mayRewind && known.generation === generation) return undefined;
+    if (isLower && known.generation === generation) return undefined;
     return { state, generation, offset, metadata: null, allowRewind: isLower };
+  }
+
+  /** What there is to commit so that the next owner begins at `offset`, whatever has been committed ahead of it. */
+  entryBackTo(state: PartitionState, offset: number | undefined): CommitEntry | undefined {
+    if (offset === undefined) return undefined;
+    const known = this.committedOf(state);
+    const furthest = Math.max(known, this.#unsure.get(state) ?? -1);
+    if (known === offset && furthest === offset) return undefined;
+    const { generation } = state;
+    return { state, generation, offset, metadata: null, allowRewind: offset < furthest };
   }
 
   /** Resolves when the coordinator has all of them; rejects with the first error. Those that succeed are committed. */
   commit(entries: readonly CommitEntry[]): Promise<void> {
     if (entries.length === 0) return Promise.resolve();
+    for (const { state, offset } of entries) this.#unsure.set(state, Math.max(offset, this.#unsure.get(state) ?? -1));
     const result = this.#last.then(async () => {
       await this.#send(entries.filter(({ allowRewind }) => !allowRewind));
       await this.#send(entries.filter(({ allowRewind }) => allowRewind));
@@ -98,10 +112,11 @@ export class OffsetCommitter {
     }
     let first: MillraceError | undefined;
     reply.partitions.forEach((answer, index) => {
-      const { state, offset, generation } = entries[index] as CommitEntry;
+      const { state, offset, generation, allowRewind } = entries[index] as CommitEntry;
       const error = errorFromWire(answer, `Group ${group}: offset ${offset} of ${state.topic}-${state.partition}`);
       if (error === undefined && this.#options.topicIdOf(state) !== undefined) {
         this.#known.set(state, { offset, generation });
+        if (allowRewind || offset >= (this.#unsure.get(state) ?? -1)) this.#unsure.delete(state);
       }
       first ??= error;
     });

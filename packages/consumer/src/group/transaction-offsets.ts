@@ -32,7 +32,7 @@ export function transactionOffsets({ group, identity, holdings, committer }: Tra
         "hand: they are another's now. Abort the transaction, and go on with seekToCommitted().",
     );
   }
-  const entries = [...holdings.states].flatMap((state) => committer.entry(state, state.position, true) ?? []);
+  const entries = [...holdings.states].flatMap((state) => committer.entryBackTo(state, state.position) ?? []);
   return {
     group,
     ...identity,

@@ -108,15 +108,26 @@ describe('a member', () => {
     const membership = joined([0]);
     expect(indexes(membership.stepBack())).toEqual([0]);
     expect(membership.next(1e9)).toBeUndefined();
+    membership.left(1e9);
+    expect(membership.next(1e9)).toBeUndefined();
     membership.rejoin(1e9);
     expect(beat(membership, 1e9)).toMatchObject({ memberEpoch: 0, isFull: true });
+  });
+
+  test('that stepped back joins again only when it has left: a late request to leave would end its new life', () => {
+    const membership = joined([0]);
+    membership.stepBack();
+    membership.rejoin(5000);
+    expect(membership.next(5000)).toBeUndefined();
+    membership.left(6000);
+    expect(beat(membership, 6000)).toMatchObject({ memberEpoch: 0, isFull: true });
   });
 });
 
 type Step =
   | { readonly kind: 'answer'; readonly assignment: readonly number[] | null }
   | { readonly kind: 'refuse'; readonly code: string; readonly retriable: boolean }
-  | { readonly kind: 'release' | 'step-back' | 'rejoin' | 'wait' };
+  | { readonly kind: 'release' | 'step-back' | 'left' | 'rejoin' | 'wait' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -133,7 +144,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.constantFrom<Step>({ kind: 'release' }, { kind: 'wait' }, { kind: 'step-back' }, { kind: 'rejoin' }),
+    arbitrary: fc.constantFrom<Step>(
+      { kind: 'release' },
+      { kind: 'wait' },
+      { kind: 'step-back' },
+      { kind: 'left' },
+      { kind: 'rejoin' },
+    ),
   },
 );
 
@@ -186,6 +203,8 @@ test('whatever happens, what the program has is what the coordinator is told, an
           open = undefined;
         } else if (one.kind === 'rejoin') {
           membership.rejoin(nowMs);
+        } else if (one.kind === 'left') {
+          membership.left(nowMs);
         }
         expect(new Set(indexes(membership.owned))).toEqual(has);
         // Somebody who is in the group, or joins it, always has a next thing to do.
