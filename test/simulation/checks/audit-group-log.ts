@@ -19,9 +19,11 @@ export interface GroupAudit {
   readonly marks: Marks;
   /** Topics whose name means the same for the whole run. */
   readonly topics: ReadonlySet<string>;
+  /** Topics that may lose what was acknowledged. */
+  readonly forgetful: ReadonlySet<string>;
 }
 
-export function auditGroupLogs({ groups, logs, history, marks, topics }: GroupAudit): Violation[] {
+export function auditGroupLogs({ groups, logs, history, marks, topics, forgetful }: GroupAudit): Violation[] {
   const ledgers = new Map<string, GroupLedger>();
   for (const log of longest(logs)) {
     for (const { records } of log.batches) {
@@ -29,8 +31,8 @@ export function auditGroupLogs({ groups, logs, history, marks, topics }: GroupAu
         const name = record.key[1];
         let ledger = ledgers.get(name);
         if (ledger === undefined) {
-          const isAtMostOnce = groups.find((group) => group.name === name)?.delivery === 'at-most-once';
-          ledger = new GroupLedger(isAtMostOnce);
+          const mayRewind = groups.find((group) => group.name === name)?.delivery === 'at-most-once';
+          ledger = new GroupLedger({ mayRewind, forgetful });
           ledgers.set(name, ledger);
         }
         ledger.apply(record);

@@ -76,7 +76,8 @@ function current(memberId: string, epoch: number, partitions: number[]): GroupRe
 }
 
 function groupRecord(epoch: number): GroupRecord {
-  const rest = { assignmentEpoch: epoch, assignor: 'uniform', topics: [], metadataPosition: 0, emptySinceMs: -1 };
+  const topics = [{ topicId, name: 't', partitions: 1 }];
+  const rest = { assignmentEpoch: epoch, assignor: 'uniform', topics, metadataPosition: 0, emptySinceMs: -1 };
   return { type: 'group', key: ['group', 'g'], value: { version, epoch, ...rest } };
 }
 
@@ -85,13 +86,18 @@ function offsetRecord(offset: number, metadata: string | null): GroupRecord {
   return { type: 'offset', key: ['offset', 'g', topicId, 0], value };
 }
 
-function audit(batches: readonly (readonly GroupRecord[])[], ownerships: readonly Ownership[] = []): string[] {
+function audit(
+  batches: readonly (readonly GroupRecord[])[],
+  ownerships: readonly Ownership[] = [],
+  forgetful: ReadonlySet<string> = new Set(),
+): string[] {
   const history = new History().groups;
   history.ownerships.push(...ownerships);
   const log = { label: 'l', endOffset: 9, batches: batches.map((records, baseOffset) => ({ baseOffset, records })) };
   const topics = new Set(['t']);
   const groups = [groupOf('at-least-once')];
-  return auditGroupLogs({ groups, logs: [log], history, marks: new Marks(), topics }).map((each) => each.invariant);
+  const marks = new Marks();
+  return auditGroupLogs({ groups, logs: [log], history, marks, topics, forgetful }).map((each) => each.invariant);
 }
 
 test('the log of a coordinator is held to one owner, rising epochs, and commits of owners that never go back', () => {
@@ -102,6 +108,12 @@ test('the log of a coordinator is held to one owner, rising epochs, and commits 
   expect(audit([joined, [current('a', 3, [0])]])).toEqual(['D2']);
   expect(audit([joined, [offsetRecord(1, 'b')]])).toEqual(['D3']);
   expect(audit([joined, [offsetRecord(2, 'a')], [offsetRecord(1, 'a')]])).toEqual(['D4']);
+});
+
+test('a commit may go back only where the log may have gone back', () => {
+  const batches = [[groupRecord(1), current('a', 1, [0])], [offsetRecord(2, 'a')], [offsetRecord(1, 'a')]];
+  expect(audit(batches, [], new Set(['t']))).toEqual([]);
+  expect(audit(batches, [], new Set(['another']))).toEqual(['D4']);
 });
 
 test('two programs own a partition at the same time only when the first was put out', () => {

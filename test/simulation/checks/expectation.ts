@@ -7,18 +7,21 @@ export interface TopicExpectation {
   readonly isDurable: boolean;
 }
 
-/** Durability `replicated` survives the end of processes, not of power. */
 export function expectationsOf(plan: Plan): Map<string, TopicExpectation> {
-  const mayLoseCaches =
-    ['lost', 'power-cut'].includes(plan.config.ending) ||
-    plan.faults.some((fault) => fault.kind === 'crash' || (fault.kind === 'disk-error' && fault.call === 'sync'));
+  const forgetful = forgetfulTopics(plan);
   return new Map(
     plan.config.topics.map((topic) => [
       topic.name,
-      {
-        topic,
-        isDurable: topic.role !== 'churned' && (topic.configs['durability'] !== 'replicated' || !mayLoseCaches),
-      },
+      { topic, isDurable: topic.role !== 'churned' && !forgetful.has(topic.name) },
     ]),
   );
+}
+
+/** Topics that may lose what was acknowledged: durability `replicated` survives the end of processes, not of power. */
+export function forgetfulTopics({ config, faults }: Plan): Set<string> {
+  const mayLoseCaches =
+    ['lost', 'power-cut'].includes(config.ending) ||
+    faults.some((fault) => fault.kind === 'crash' || (fault.kind === 'disk-error' && fault.call === 'sync'));
+  const forgetful = config.topics.filter(({ configs }) => mayLoseCaches && configs['durability'] === 'replicated');
+  return new Set(forgetful.map(({ name }) => name));
 }

@@ -2,7 +2,8 @@
  * One group as its coordinator's log tells it, record by record, with what must hold between two records:
  * - D1, D2: no partition is two members' at once, however a rebalance goes; epochs only rise;
  * - D3: a commit that names its member came from the owner of that moment;
- * - D4: committed offsets of at-least-once groups never go back;
+ * - D4: committed offsets of at-least-once groups never go back, but where the log itself went back: a member whose position
+ *   is beyond the end of its log begins again where `autoOffsetReset` says, and commits what it reads there;
  * - D6: a rebalance moves no more partitions than the change asks for.
  */
 import type { GroupRecord, GroupRecordValue } from '@millrace/protocol';
@@ -11,12 +12,19 @@ import { minimalMoves } from './minimal-moves.js';
 type Current = GroupRecordValue<'current'>;
 type Member = GroupRecordValue<'member'>;
 
+export interface LedgerOptions {
+  /** At-most-once: what was committed ahead and not handed over is given back. */
+  readonly mayRewind: boolean;
+  /** Topics that may lose what was acknowledged. */
+  readonly forgetful: ReadonlySet<string>;
+}
+
 export class GroupLedger {
   /** Members that were put out, and could not know at once. */
   readonly putOut = new Set<string>();
   readonly problems: { readonly invariant: string; readonly text: string }[] = [];
   rebalances = 0;
-  readonly #mayRewind: boolean;
+  readonly #options: LedgerOptions;
   #epoch = 0;
   #assignor = '';
   readonly #members = new Map<string, Member>();
@@ -25,9 +33,11 @@ export class GroupLedger {
   #targetsBefore: ReadonlyMap<string, ReadonlySet<string>> = new Map();
   readonly #currents = new Map<string, Current>();
   readonly #offsets = new Map<string, number>();
+  /** Of all topics that it has read, by id. */
+  readonly #topicNames = new Map<string, string>();
 
-  constructor(mayRewind: boolean) {
-    this.#mayRewind = mayRewind;
+  constructor(options: LedgerOptions) {
+    this.#options = options;
   }
 
   apply(record: GroupRecord): void {
@@ -78,6 +88,7 @@ export class GroupLedger {
     this.#epoch = value?.epoch ?? 0;
     this.#assignor = value?.assignor ?? '';
     this.#targetsBefore = new Map(this.#targets);
+    for (const { topicId, name } of value?.topics ?? []) this.#topicNames.set(topicId, name);
   }
 
   #current(memberId: string, value: Current | null): void {
@@ -105,7 +116,7 @@ export class GroupLedger {
       return;
     }
     const before = this.#offsets.get(key) ?? 0;
-    if (value.offset < before && !this.#mayRewind) {
+    if (value.offset < before && !this.#mayGoBack(key)) {
       this.#problem('D4', `the offset of ${key} went back from ${before} to ${value.offset}`);
     }
     this.#offsets.set(key, value.offset);
@@ -114,6 +125,11 @@ export class GroupLedger {
     if (memberId === null || memberId === '') return;
     if (current !== undefined && [...heldBy(current)].includes(key)) return;
     this.#problem('D3', `${memberId} committed ${value.offset} of ${key} without having it`);
+  }
+
+  #mayGoBack(key: string): boolean {
+    const { mayRewind, forgetful } = this.#options;
+    return mayRewind || forgetful.has(this.#topicNames.get(key.slice(0, key.indexOf(':'))) ?? '');
   }
 
   /** Only among equals is it plain how few moves are enough. */

@@ -5,6 +5,7 @@
 import type { GroupDescription } from '@millrace/admin';
 import type { FileSystem } from '@millrace/base';
 import { auditGroupLogs } from '../checks/audit-group-log.js';
+import { forgetfulTopics } from '../checks/expectation.js';
 import { violation, type Violation } from '../checks/violation.js';
 import { readGroupLogs } from '../cluster/read-groups.js';
 import { dataDirectory } from '../cluster/simulated-cluster.js';
@@ -79,7 +80,8 @@ export class GroupPhases {
     if (this.#groups.length === 0) return [];
     const logs = disks.flatMap((files) => readGroupLogs(files, dataDirectory));
     const topics = new Set(plan.config.topics.filter(({ role }) => role !== 'churned').map(({ name }) => name));
-    return auditGroupLogs({ groups: this.#groups, logs, history: history.groups, marks, topics });
+    const forgetful = forgetfulTopics(plan);
+    return auditGroupLogs({ groups: this.#groups, logs, history: history.groups, marks, topics, forgetful });
   }
 
   async #settle(group: GroupPlan, admin: AdministeringClient, counts: ReadonlyMap<string, number>): Promise<void> {
