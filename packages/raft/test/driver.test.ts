@@ -199,7 +199,7 @@ describe('the driver', () => {
     expect([...old.records.values()]).toEqual(['kept']);
   });
 
-  test('stops for good when its disk fails, and answers nothing that was not synced', async () => {
+  test('stops for good when its disk fails, leads no more, and answers nothing that was not synced', async () => {
     const drivers = new Drivers(4, 1);
     const node = await drivers.open(1);
     const { driver } = await drivers.leader();
@@ -210,6 +210,9 @@ describe('the driver', () => {
     );
     expect(await drivers.simulation.complete(waiting)).toBe('KAFKA_STORAGE_ERROR');
     expect(node.failures).toHaveLength(1);
+    const { term } = driver.leadership;
+    expect(driver.leadership).toEqual({ role: 'observer', term, leader: undefined });
+    expect(node.leaderships.at(-1)).toEqual(driver.leadership);
     expect(() => driver.append([bytes('b')])).toThrow(/has stopped/);
     await expect(driver.replay(0, () => undefined)).rejects.toThrow(/has stopped/);
   });

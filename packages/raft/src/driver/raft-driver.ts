@@ -113,8 +113,10 @@ export class RaftDriver {
     this.#step({ kind: 'tick' });
   }
 
+  /** One that has stopped takes no part: the core does not hear of it, and may have led. */
   get leadership(): Leadership {
-    return this.#core.leadership;
+    const { leadership } = this.#core;
+    return this.#phase === 'running' ? leadership : { role: 'observer', term: leadership.term, leader: undefined };
   }
 
   /** The voters according to the latest entry, committed or not. */
@@ -327,14 +329,7 @@ export class RaftDriver {
     const { listener } = this.#options;
     if (effects.installed !== undefined) listener?.onSnapshotInstalled?.(effects.installed);
     for (const entry of effects.committed) listener?.onCommitted?.(entry);
-    if (effects.leadership !== undefined) {
-      this.#options.logger.info('Raft leadership changed', {
-        role: effects.leadership.role,
-        term: effects.leadership.term,
-        leader: effects.leadership.leader?.id,
-      });
-      listener?.onLeadership?.(effects.leadership);
-    }
+    if (effects.leadership !== undefined) this.#tellLeadership(effects.leadership);
     for (const answer of effects.answers) {
       const request = this.#requests.get(answer.id);
       if (request === undefined) continue;
@@ -347,6 +342,12 @@ export class RaftDriver {
       waiter.done.resolve();
     }
     this.#runReplays();
+  }
+
+  #tellLeadership(leadership: Leadership): void {
+    const { role, term, leader } = leadership;
+    this.#options.logger.info('Raft leadership changed', { role, term, leader: leader?.id });
+    this.#options.listener?.onLeadership?.(leadership);
   }
 
   #runReplays(): void {
@@ -421,6 +422,7 @@ export class RaftDriver {
     this.#failure = error;
     this.#options.logger.error('The Raft replica has stopped', { reason: errorMessage(error) });
     this.#stop(this.#stopped());
+    this.#tellLeadership(this.leadership);
     this.#options.listener?.onFailed?.(error);
   }
 

@@ -54,6 +54,7 @@ export class ClusterLink {
   readonly #environment: Environment;
   readonly #options: ClusterLinkOptions;
   readonly #opened: Opened;
+  #failure: { readonly reason: unknown } | undefined;
 
   static async open(environment: Environment, options: ClusterLinkOptions): Promise<ClusterLink> {
     const { controllerOptions, config, logDirectory } = options;
@@ -145,6 +146,7 @@ export class ClusterLink {
     this.incarnationId = parts.incarnationId;
     this.internal = internal;
     this.failed = parts.failed;
+    void parts.failed.then((reason) => (this.#failure = { reason }));
     this.gateway = new ClusterGateway({
       nodeId: options.config.nodeId,
       controller,
@@ -185,6 +187,7 @@ export class ClusterLink {
     const deadlineMs = clock.monotonicMs() + patienceMs(this.#options.config);
     while (!this.#isMember && clock.monotonicMs() < deadlineMs) {
       await orAborted(sleep(clock, registeredCheckMs), signal);
+      this.#requireIntact();
     }
     if (this.#isMember) return;
     const refusal = this.gateway.registrationRefusal ?? this.#opened.refusals.latest;
@@ -203,6 +206,7 @@ export class ClusterLink {
     const deadlineMs = clock.monotonicMs() + patienceMs(this.#options.config);
     while (controller.vote === 'none' && clock.monotonicMs() < deadlineMs) {
       await orAborted(sleep(clock, registeredCheckMs), signal);
+      this.#requireIntact();
     }
     controller.requireOwnVote();
     if (controller.vote === 'none') logger.warn('This node runs and does not vote yet', { nodeId });
@@ -215,6 +219,11 @@ export class ClusterLink {
     if (controller.controllerId === -1) problems.push('no leader of the controller quorum is known');
     if (controller.vote !== 'own') problems.push('this node has no vote in the controller quorum');
     return problems;
+  }
+
+  /** A disk that failed meanwhile does not come back by waiting: the start ends, so that another can read what is there. */
+  #requireIntact(): void {
+    if (this.#failure !== undefined) throw this.#failure.reason;
   }
 
   get #isMember(): boolean {
