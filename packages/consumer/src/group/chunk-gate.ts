@@ -7,7 +7,7 @@
 import { errorMessage, sleep } from '@millrace/base';
 import type { ClusterClient } from '@millrace/client';
 import type { HeldChunk } from '../delivery.js';
-import { isFenced, type OffsetCommitter } from './offset-committer.js';
+import { type CommitEntry, isFenced, type OffsetCommitter } from './offset-committer.js';
 
 export interface ChunkGateOptions {
   readonly client: ClusterClient;
@@ -33,8 +33,10 @@ export class ChunkGate {
   /** Whether it may be handed over now; else it is admitted, or refused, later. */
   pass(held: HeldChunk): boolean {
     const { client, committer, commitsFirst, admit } = this.#options;
-    if (commitsFirst && committer.committedOf(held.state) < held.chunk.nextOffset) {
-      void this.#commitFirst(held);
+    // After a way back (of the program, or because the log ends before) what is committed lies ahead, and means nothing.
+    const entry = commitsFirst ? committer.entry(held.state, held.chunk.nextOffset) : undefined;
+    if (entry !== undefined) {
+      void this.#commitFirst(held, entry);
       return false;
     }
     const { clock } = client.environment;
@@ -46,12 +48,12 @@ export class ChunkGate {
     return false;
   }
 
-  async #commitFirst(held: HeldChunk): Promise<void> {
+  async #commitFirst(held: HeldChunk, entry: CommitEntry): Promise<void> {
     const { client, committer, admit, refuse, signal } = this.#options;
-    const { state, generation, chunk } = held;
+    const { state } = held;
     const { clock, logger } = client.environment;
     try {
-      await committer.commit([{ state, generation, offset: chunk.nextOffset, metadata: null, allowRewind: false }]);
+      await committer.commit([entry]);
       admit(held);
     } catch (error) {
       const facts = { topic: state.topic, partition: state.partition, error: errorMessage(error) };

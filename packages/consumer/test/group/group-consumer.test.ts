@@ -104,6 +104,17 @@ describe('committed offsets', () => {
   });
 });
 
+test('at-most-once commits back before it hands over what the program went back to', async () => {
+  const topic = await node.topicWith(2);
+  await node.add(topic, 2);
+  await using consumer = node.member(topic, { delivery: 'at-most-once', partitionFetchMaxBytes: 1 });
+  expect(offsetsOf(await take(consumer, 3))).toEqual([0, 1, 2]);
+  expect(await committedOf(consumer, topic)).toBe(4);
+  consumer.seek({ topic, partition: 0 }, { offset: 0 });
+  expect(offsetsOf(await take(consumer, 1))).toEqual([0]);
+  expect(await committedOf(consumer, topic)).toBe(2);
+});
+
 test('at-most-once never gives a record again whose callback has failed', async () => {
   const topic = await node.topicWith(10);
   const first = node.member(topic, { delivery: 'at-most-once' });

@@ -1,10 +1,16 @@
-import type { ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse } from '@millrace/protocol';
+import type { MetadataImage } from '@millrace/controller/image';
+import {
+  type ConsumerGroupHeartbeatRequest,
+  type ConsumerGroupHeartbeatResponse,
+  type OffsetCommitResponse,
+} from '@millrace/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { partitionKey } from '../../../src/coordinator/assignor/topic-partition.js';
 import type { GroupEntry } from '../../../src/coordinator/group/group-entry.js';
 import { groupEntryCodec } from '../../../src/coordinator/group/group-entry-codec.js';
 import { awayEpoch, type GroupsState, stateName } from '../../../src/coordinator/group/group-state.js';
+import { errorName } from '../../node-fixture.js';
 import { GroupWorld, heartbeatRequest, machine, topicImage } from './group-world.js';
 
 const names = ['orders', 'payments', 'logs.a', 'logs.b'];
@@ -209,6 +215,26 @@ test('offsets of a topic are dropped only by metadata that is newer than the com
   const newer = world.image.withoutTopic(topic).withPosition(world.image.position + 1);
   world.submit({ kind: 'expire-offsets', group: 'g', image: newer });
   expect(world.group.offsets.size).toBe(0);
+});
+
+test('what a member read of a deleted topic is refused for good, once the metadata is new enough to know', () => {
+  const world = new GroupWorld();
+  const old = world.image;
+  world.setTopic('orders', 1);
+  world.join('a', { topics: ['orders'], pattern: '', assignor: null });
+  const { topicId } = topicImage('orders', 1);
+  const topic = world.image.topicById(topicId);
+  if (topic === undefined) throw new Error('the topic is there');
+  const deleted = world.image.withoutTopic(topic).withPosition(world.image.position + 1);
+  const commit = (image: MetadataImage): unknown => {
+    const entry = { topicId, partition: 0, offset: 5, leaderEpoch: -1, metadata: null };
+    const base = { group: 'g', memberId: 'a', memberEpoch: 1, instanceId: null, allowRewind: false };
+    const request = { ...base, partitions: [entry] };
+    const reply = world.submit({ kind: 'commit-offsets', group: 'g', request, image }) as OffsetCommitResponse;
+    return reply.partitions.map(({ error }) => errorName(error));
+  };
+  expect(commit(old)).toEqual(['UNKNOWN_TOPIC_ID']);
+  expect(commit(deleted)).toEqual(['STALE_MEMBER_EPOCH']);
 });
 
 test('a static member that is away keeps what it has, and its successor is no rebalance', () => {

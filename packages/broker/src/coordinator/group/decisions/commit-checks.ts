@@ -1,6 +1,6 @@
 /** What every commit is checked for, be it at once or with a transaction. */
 import { protocolError, type TxnOffsetCommitRequest } from '@millrace/protocol';
-import type { PartitionKey } from '../../assignor/topic-partition.js';
+import { type PartitionKey, partitionKey } from '../../assignor/topic-partition.js';
 import type { GroupPolicy } from '../group-policy.js';
 import type { CurrentAssignment, GroupState } from '../group-state.js';
 import type { Topics } from '../subscriptions.js';
@@ -48,9 +48,28 @@ export function requireOwned(
   );
 }
 
-export function requirePartition(image: Topics, { topicId, partition }: Entry): void {
+/**
+ * A topic that a member has partitions of is missing: either the metadata is older than its assignment, or the topic was
+ * deleted. Then no later commit would be better, and a program that tries again for as long as an error may pass would never
+ * let go of the partition.
+ */
+export function requirePartition(
+  group: GroupState,
+  committer: CurrentAssignment | undefined,
+  image: Topics,
+  { topicId, partition }: Entry,
+): void {
   const topic = image.topicById(topicId);
-  if (topic === undefined) throw protocolError('UNKNOWN_TOPIC_ID', `There is no topic with id ${topicId}.`);
+  if (topic === undefined) {
+    const key = partitionKey(topicId, partition);
+    const isMember = committer?.assigned.has(key) === true || committer?.revoking.has(key) === true;
+    const isDeleted = isMember && image.position >= (group.meta?.metadataPosition ?? 0);
+    if (!isDeleted) throw protocolError('UNKNOWN_TOPIC_ID', `There is no topic with id ${topicId}.`);
+    throw protocolError(
+      'STALE_MEMBER_EPOCH',
+      `The topic with id ${topicId} was deleted: nothing that a member of group ${group.group} read of it can be committed.`,
+    );
+  }
   if (partition < topic.partitions.length) return;
   throw protocolError(
     'UNKNOWN_TOPIC_OR_PARTITION',

@@ -37,7 +37,7 @@ export function commitOffsets(
   const partitions = request.partitions.map((entry) => {
     const { topicId, partition: index } = entry;
     const error = entryResult(() => {
-      requirePartition(image, entry);
+      requirePartition(group, committer, image, entry);
       const partition = partitionKey(topicId, index);
       if (committer !== undefined) requireOwned(group, committer, partition, request);
       requireMetadata(entry, policy);

@@ -35,7 +35,7 @@ export function commitTransactionOffsets(
   const partitions = request.partitions.map((entry) => {
     const { topicId, partition: index, offset, leaderEpoch, metadata } = entry;
     const error = entryResult(() => {
-      requirePartition(image, entry);
+      requirePartition(group, committer, image, entry);
       const partition = partitionKey(topicId, index);
       if (committer !== undefined) requireOwned(group, committer, partition, request);
       requireMetadata(entry, policy);
