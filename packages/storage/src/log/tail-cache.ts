@@ -9,17 +9,19 @@
  *
  * The memory of a chunk is used again only when nobody holds it any more: neither this cache nor any reader. Readers
  * release what they got; one that does not leaves it to the garbage collector. What all logs keep together is bounded
- * by a `TailCacheBudget`; the oldest chunk of any log goes first.
+ * by a `TailCacheBudget`; the oldest chunk of any log goes first, at once and from that log's cache too: a log that
+ * nobody writes to any more would hold on to it otherwise.
  *
- * Invariants: the chunks hold consecutive batches up to the end of the log; a chunk that was dropped is empty.
+ * Invariants: the chunks hold consecutive batches up to the end of the log; a chunk is in its cache exactly while it
+ * counts in the budget.
  */
 import { assert } from '@millrace/base';
 import type { ReadResult } from './log-reader.js';
 
 const firstChunkBytes = 4 * 1024;
 const maxChunkBytes = 256 * 1024;
-/** Chunks of the largest size that are kept for the next ones: fresh memory costs many times what a copy into it does. */
-const maxFreeChunks = 16;
+/** Of the budget, for chunks that are kept for the next ones: fresh memory costs many times what a copy into it does. */
+const freeShare = 1 / 16;
 /** From here on memory that is lent is kept instead of copied, when not much of it is waste. */
 const keepFromBytes = 32 * 1024;
 const maxWaste = 0.5;
@@ -31,7 +33,13 @@ export interface AppendMemory {
   release(): void;
 }
 
+/** Whoever has the chunk in a list of its own. */
+interface ChunkOwner {
+  dropOldest(): void;
+}
+
 class Chunk {
+  readonly owner: ChunkOwner;
   readonly bytes: Uint8Array;
   /** What it costs: more than is in use when it was lent. */
   readonly sizeBytes: number;
@@ -39,7 +47,6 @@ class Chunk {
   /** Of each batch: its last offset, and where it ends. */
   readonly lastOffsets: number[] = [];
   readonly ends: number[] = [];
-  isDropped = false;
   /** Whether the memory is somebody else's, and full. */
   readonly isLent: boolean;
   readonly #free: (() => void) | undefined;
@@ -47,7 +54,8 @@ class Chunk {
   #holders = 1;
 
   /** `free` is called when nobody holds it any more. */
-  constructor(bytes: Uint8Array, lent: AppendMemory | undefined, free?: () => void) {
+  constructor(owner: ChunkOwner, bytes: Uint8Array, lent: AppendMemory | undefined, free?: () => void) {
+    this.owner = owner;
     this.bytes = bytes;
     this.isLent = lent !== undefined;
     this.sizeBytes = lent?.sizeBytes ?? bytes.length;
@@ -82,54 +90,61 @@ class CachedRead implements ReadResult {
   }
 }
 
-/** What the tail caches of all logs of a node may keep together. */
+/** What the tail caches of all logs of a node may keep together, chunks that lie ready included. */
 export class TailCacheBudget {
   readonly #maxBytes: number;
+  readonly #maxFree: number;
   #usedBytes = 0;
   /** Oldest first. */
   readonly #chunks = new Set<Chunk>();
   readonly #free: Uint8Array[] = [];
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.#maxFree = Math.floor((maxBytes * freeShare) / maxChunkBytes);
+    this.#maxBytes = maxBytes - this.#maxFree * maxChunkBytes;
   }
 
   get usedBytes(): number {
     return this.#usedBytes;
   }
 
+  /** For `TailCache` only: whether so much may be kept at all. */
+  allows(sizeBytes: number): boolean {
+    return sizeBytes <= this.#maxBytes;
+  }
+
   /** For `TailCache` only: a chunk to copy into. */
-  create(sizeBytes: number): Chunk {
-    if (sizeBytes !== maxChunkBytes) return new Chunk(Buffer.allocUnsafeSlow(sizeBytes), undefined);
+  create(owner: ChunkOwner, sizeBytes: number): Chunk {
+    if (sizeBytes !== maxChunkBytes) return new Chunk(owner, Buffer.allocUnsafeSlow(sizeBytes), undefined);
     const bytes = this.#free.pop() ?? Buffer.allocUnsafeSlow(sizeBytes);
-    return new Chunk(bytes, undefined, () => {
-      if (this.#free.length < maxFreeChunks) this.#free.push(bytes);
+    return new Chunk(owner, bytes, undefined, () => {
+      if (this.#free.length < this.#maxFree) this.#free.push(bytes);
     });
   }
 
-  /** For `TailCache` only. */
+  /** For `TailCache` only, of a size that is allowed: what is older makes room, whichever log it is of. */
   add(chunk: Chunk): void {
     this.#chunks.add(chunk);
     this.#usedBytes += chunk.sizeBytes;
     for (const oldest of this.#chunks) {
       if (this.#usedBytes <= this.#maxBytes) return;
-      oldest.isDropped = true;
-      this.remove(oldest);
+      // Chunks of one log are added in their order, so that its oldest is this one.
+      oldest.owner.dropOldest();
     }
   }
 
-  /** For `TailCache` only: the cache lets go of a chunk, unless the budget did so before. */
+  /** For `TailCache` only: the cache lets go of a chunk. */
   remove(chunk: Chunk): void {
-    if (!this.#chunks.delete(chunk)) return;
+    assert(this.#chunks.delete(chunk), 'a chunk counts until its cache lets go of it');
     this.#usedBytes -= chunk.sizeBytes;
     chunk.letGo();
   }
 }
 
-export class TailCache {
+export class TailCache implements ChunkOwner {
   readonly #budget: TailCacheBudget;
   readonly #maxBytes: number;
-  /** Oldest first; those that the budget dropped are taken off at the front. */
+  /** Oldest first. */
   #chunks: Chunk[] = [];
   /** The offset of the first record that is held; the log's end when nothing is. */
   #startOffset: number;
@@ -151,6 +166,10 @@ export class TailCache {
     assert(lastOffsets.length > 0 && ends.at(-1) === bytes.length, 'an append has whole batches');
     const kept = memory === undefined ? undefined : this.#keep(bytes, memory);
     const chunk = kept ?? this.#chunkFor(bytes.length);
+    if (chunk === undefined) {
+      this.clear((lastOffsets.at(-1) ?? 0) + 1);
+      return;
+    }
     const start = chunk.usedBytes;
     if (kept === undefined) chunk.bytes.set(bytes, start);
     chunk.usedBytes += bytes.length;
@@ -166,7 +185,6 @@ export class TailCache {
    * Undefined when that batch is not held; empty when none of it lies below `endOffset`. To be released by the reader.
    */
   read(offset: number, maxBytes: number, endOffset: number): ReadResult | undefined {
-    this.#forgetDropped();
     if (offset < this.#startOffset || offset >= this.#endOffset) return undefined;
     // Readers are mostly at the very end.
     let index = this.#chunks.length - 1;
@@ -193,32 +211,8 @@ export class TailCache {
     this.#endOffset = endOffset;
   }
 
-  #chunkFor(sizeBytes: number): Chunk {
-    this.#forgetDropped();
-    const newest = this.#chunks.at(-1);
-    if (newest !== undefined && newest.bytes.length - newest.usedBytes >= sizeBytes) return newest;
-    // Sizes are not taken over from a chunk that was lent: what comes between large appends may be small.
-    const nextBytes = newest === undefined || newest.isLent ? firstChunkBytes : newest.bytes.length * 2;
-    return this.#add(this.#budget.create(Math.max(Math.min(maxChunkBytes, nextBytes), sizeBytes)));
-  }
-
-  /** The append as a chunk of its own, full from the start; undefined when it is better copied. */
-  #keep(bytes: Uint8Array, memory: AppendMemory): Chunk | undefined {
-    if (bytes.length < keepFromBytes || memory.sizeBytes > bytes.length * (1 + maxWaste)) return undefined;
-    this.#forgetDropped();
-    memory.retain();
-    return this.#add(new Chunk(bytes, memory, () => memory.release()));
-  }
-
-  #add(chunk: Chunk): Chunk {
-    while (this.#chunks.length > 0 && this.#bytes + chunk.sizeBytes > this.#maxBytes) this.#dropOldest();
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.sizeBytes;
-    this.#budget.add(chunk);
-    return chunk;
-  }
-
-  #dropOldest(): void {
+  /** For `TailCacheBudget`: the room is needed elsewhere. */
+  dropOldest(): void {
     const oldest = this.#chunks.shift();
     if (oldest === undefined) return;
     this.#bytes -= oldest.sizeBytes;
@@ -226,8 +220,31 @@ export class TailCache {
     this.#startOffset = Math.max(this.#startOffset, (oldest.lastOffsets.at(-1) ?? -1) + 1);
   }
 
-  #forgetDropped(): void {
-    while (this.#chunks[0]?.isDropped === true) this.#dropOldest();
+  /** Undefined when so much is not to be kept. */
+  #chunkFor(sizeBytes: number): Chunk | undefined {
+    const newest = this.#chunks.at(-1);
+    if (newest !== undefined && newest.bytes.length - newest.usedBytes >= sizeBytes) return newest;
+    // Sizes are not taken over from a chunk that was lent: what comes between large appends may be small.
+    const nextBytes = newest === undefined || newest.isLent ? firstChunkBytes : newest.bytes.length * 2;
+    const chunkBytes = Math.max(Math.min(maxChunkBytes, nextBytes), sizeBytes);
+    return this.#budget.allows(chunkBytes) ? this.#add(this.#budget.create(this, chunkBytes)) : undefined;
+  }
+
+  /** The append as a chunk of its own, full from the start; undefined when it is better copied. */
+  #keep(bytes: Uint8Array, memory: AppendMemory): Chunk | undefined {
+    const { sizeBytes } = memory;
+    if (bytes.length < keepFromBytes || sizeBytes > bytes.length * (1 + maxWaste)) return undefined;
+    if (!this.#budget.allows(sizeBytes)) return undefined;
+    memory.retain();
+    return this.#add(new Chunk(this, bytes, memory, () => memory.release()));
+  }
+
+  #add(chunk: Chunk): Chunk {
+    while (this.#chunks.length > 0 && this.#bytes + chunk.sizeBytes > this.#maxBytes) this.dropOldest();
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.sizeBytes;
+    this.#budget.add(chunk);
+    return chunk;
   }
 }
 

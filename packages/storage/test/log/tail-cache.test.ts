@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AppendMemory, TailCache, TailCacheBudget } from '../../src/log/tail-cache.js';
@@ -71,6 +73,33 @@ describe('a tail cache', () => {
     expect(budget.usedBytes).toBeLessThanOrEqual(64 * 1024);
     expect(caches[0]?.read(0, 100, 1)).toBeUndefined();
     expect(caches.at(-1)?.read(0, 100, 1)?.bytes).toHaveLength(4000);
+  });
+
+  test('leaves nothing behind in a log that is not used any more when others need the room', async () => {
+    const budget = new TailCacheBudget(200_000);
+    const idle = new TailCache(budget, { maxBytes: 1_000_000, endOffset: 0 });
+    const held = ((): WeakRef<LentMemory> => {
+      const memory = new LentMemory(50_000);
+      idle.append(memory.bytes, [0], [50_000], memory);
+      return new WeakRef(memory);
+    })();
+    const busy = new TailCache(budget, { maxBytes: 1_000_000, endOffset: 0 });
+    for (let offset = 0; offset < 100; offset++) busy.append(new Uint8Array(4000), [offset], [4000]);
+    await collectGarbage();
+    expect(held.deref()).toBeUndefined();
+    expect(idle.read(0, 100, 1)).toBeUndefined();
+    idle.append(new Uint8Array(10), [1], [10]);
+    expect(idle.read(1, 100, 2)?.bytes).toHaveLength(10);
+  });
+
+  test('keeps nothing of an append that is larger than all caches together may be', () => {
+    const cache = new TailCache(new TailCacheBudget(10_000), { maxBytes: 1_000_000, endOffset: 0 });
+    cache.append(new Uint8Array(100), [0], [100]);
+    cache.append(new Uint8Array(20_000), [1], [20_000]);
+    expect(cache.read(0, 100, 2)).toBeUndefined();
+    expect(cache.read(1, 100, 2)).toBeUndefined();
+    cache.append(new Uint8Array(100), [2], [100]);
+    expect(cache.read(2, 100, 3)?.bytes).toHaveLength(100);
   });
 
   test('never changes what a reader holds', () => {
@@ -180,4 +209,12 @@ class LentMemory implements AppendMemory {
     this.holders -= 1;
     if (this.holders < 0) throw new Error('released too often');
   }
+}
+
+/** Whoever was looked at through a WeakRef in this turn lives on until the next one. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  await new Promise(setImmediate);
+  collect();
 }
