@@ -23,7 +23,7 @@ export { FilePool, type FilePoolOptions } from './file-pool.js';
 export { defaultLogConfig, type CleanupPolicy, type LogConfig, type TimestampType } from './log-config.js';
 export type { LogCheckpoints } from './log/log-checkpoints.js';
 export type { EpochEnd } from './epoch/leader-epoch-history.js';
-export { createLogMemory, type LogMemory } from './log/log-memory.js';
+export { createLogMemory, type LogMemory, type LogMemoryLimits } from './log/log-memory.js';
 export type { ReadResult } from './log/log-reader.js';
 export { PartitionLog, type AppendOptions, type AppendResult, type PartitionLogOptions } from './log/partition-log.js';
 export type { AppendMemory } from './log/tail-cache.js';

@@ -14,7 +14,7 @@
 import { assert, errorMessage, MillraceError, type Environment, type FileLock, type FileSystem } from '@millrace/base';
 import { FilePool } from '../file-pool.js';
 import { defaultLogConfig, type LogConfig } from '../log-config.js';
-import { createLogMemory } from '../log/log-memory.js';
+import { createLogMemory, type LogMemory, type LogMemoryLimits } from '../log/log-memory.js';
 import { PartitionLog } from '../log/partition-log.js';
 import { takeCleanStopMark, writeCleanStopMark, type CleanStop } from './clean-stop-mark.js';
 import { DirectoryCheckpoints } from './directory-checkpoints.js';
@@ -47,6 +47,8 @@ export interface LogDirectoryOptions {
   /** Of logs found at the start, until `setConfig`. */
   readonly config?: LogConfig;
   readonly maxOpenFiles?: number;
+  /** Of all logs together. */
+  readonly memory?: LogMemoryLimits;
   /** How many logs are opened, recovered and closed at the same time. */
   readonly parallelism?: number;
   /** Appends are refused while fewer bytes than this are free on the disk. */
@@ -75,7 +77,7 @@ export class LogDirectory {
   #meta: MetaProperties;
   readonly #cleanStop: CleanStop | undefined;
   readonly #pool: FilePool;
-  readonly #memory = createLogMemory();
+  readonly #memory: LogMemory;
   readonly #checkpoints: DirectoryCheckpoints;
   readonly #space: SpaceGuard;
   readonly #removal: LogRemoval;
@@ -119,6 +121,7 @@ export class LogDirectory {
     this.#meta = opened.meta;
     this.#cleanStop = opened.cleanStop;
     this.#pool = new FilePool(files, options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles });
+    this.#memory = createLogMemory(options.memory);
     this.#checkpoints = new DirectoryCheckpoints(files, path, logger);
     const lowSpaceBytes = options.lowSpaceBytes ?? defaultLowSpaceBytes;
     this.#space = new SpaceGuard({ files, clock, logger, path, lowSpaceBytes });

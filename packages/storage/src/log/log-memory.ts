@@ -7,9 +7,18 @@ export interface LogMemory {
   readonly buffers: ReadBuffers;
 }
 
-const tailBudgetBytes = 64 * 1024 * 1024;
-const keptBufferBytes = 16 * 1024 * 1024;
+export interface LogMemoryLimits {
+  /** What the tail caches of all logs keep together. */
+  readonly cacheBytes: number;
+  /** Buffers of reads from the disk that are kept for the next ones. */
+  readonly keptReadBytes: number;
+}
 
-export function createLogMemory(): LogMemory {
-  return { tails: new TailCacheBudget(tailBudgetBytes), buffers: new ReadBuffers(keptBufferBytes) };
+export const defaultLogMemoryLimits: LogMemoryLimits = {
+  cacheBytes: 64 * 1024 * 1024,
+  keptReadBytes: 16 * 1024 * 1024,
+};
+
+export function createLogMemory({ cacheBytes, keptReadBytes }: LogMemoryLimits = defaultLogMemoryLimits): LogMemory {
+  return { tails: new TailCacheBudget(cacheBytes), buffers: new ReadBuffers(keptReadBytes) };
 }

@@ -398,7 +398,9 @@ export class PartitionLog {
     } catch (error) {
       if (isOutOfHandles(error)) throw outOfHandles(state.directory, error);
       const isDamage = !(error instanceof MillraceError) || error.code === 'CORRUPT_LOG';
-      if (!isDamage || state.isClosed) throw error;
+      // Its files were taken away while it was read: that says nothing about them.
+      if (state.isClosed) state.requireUsable();
+      if (!isDamage) throw error;
       state.goOffline(error);
       throw storageFailed(state.directory, error);
     }

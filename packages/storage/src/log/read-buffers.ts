@@ -3,8 +3,8 @@
  *
  * A buffer has one owner at a time: from `take` until its owner gives it back, or never, and then it is collected.
  */
-/** The last two are what consumers and followers ask for at once. */
-const sizesBytes = [64 * 1024, 256 * 1024, 1024 * 1024, 2048 * 1024] as const;
+/** The largest batch of a producer by default; the last two are what consumers and followers ask for at once. */
+const sizesBytes = [64 * 1024, 256 * 1024, 512 * 1024, 1024 * 1024, 2048 * 1024] as const;
 
 export class ReadBuffers {
   readonly #maxKeptBytes: number;
