@@ -8,6 +8,7 @@ import { idlePartitions } from './suites/curves/idle-partitions.js';
 import { logSize } from './suites/curves/log-size.js';
 import { recordSize } from './suites/curves/record-size.js';
 import { replicas } from './suites/curves/replicas.js';
+import { slowReaders } from './suites/curves/slow-readers.js';
 import { failover } from './suites/failover.js';
 import { groupCommits } from './suites/groups/commits.js';
 import { exactlyOnceCost } from './suites/groups/exactly-once-cost.js';
@@ -44,6 +45,7 @@ export const suites: readonly Suite[] = [
   idlePartitions,
   connections,
   consumers,
+  slowReaders,
   logSize,
   replicas,
 ];

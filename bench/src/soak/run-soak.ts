@@ -3,9 +3,9 @@
  * descriptors and handles, and fails when one of them grows.
  *
  *     npm run soak -- --minutes 60
- *     npm run soak -- --minutes 10 --rate 20000 --slow-consumers 2000 --max-old-space-size 32
+ *     npm run soak -- --minutes 10 --rate 5000 --slow-readers 2000 --max-old-space-size 32
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { Command } from 'commander';
@@ -18,8 +18,10 @@ import { type Sample, trendOf } from './trend.js';
 interface SoakOptions {
   readonly minutes: number;
   readonly rate?: number;
-  readonly slowConsumers: number;
+  readonly slowReaders: number;
   readonly maxOldSpaceSize?: number;
+  readonly memory: number;
+  readonly samples?: string;
 }
 
 const topic = 'soak';
@@ -39,13 +41,19 @@ type Watched = keyof typeof watched;
 const options = new Command('npm run soak --')
   .option('--minutes <n>', 'how long', Number, 60)
   .option('--rate <n>', 'records of 1 KiB a second (default: half of what this machine does in three seconds)', Number)
-  .option('--slow-consumers <n>', 'readers that take one batch a second', Number, 0)
+  .option('--slow-readers <n>', 'connections that ask for much and take little', Number, 0)
   .option('--max-old-space-size <mib>', 'limit of the node’s heap', Number)
+  .option('--memory <mib>', 'of each: log.cache.bytes and buffer.pool.bytes', Number, 16)
+  .option('--samples <file>', 'write every sample there, as JSON')
   .parse()
   .opts<SoakOptions>();
 
 await using node = await startMillrace({
-  settings: ['retention.bytes=16777216', 'segment.bytes=4194304', 'log.housekeeping.interval.ms=5000'],
+  settings: [
+    ...['retention.bytes=16777216', 'segment.bytes=4194304', 'log.housekeeping.interval.ms=5000'],
+    // They fill with use, and are full early so that what grows then is something else.
+    ...[`log.cache.bytes=${options.memory * mib}`, `buffer.pool.bytes=${options.memory * mib}`],
+  ],
   ...(options.maxOldSpaceSize === undefined ? {} : { execArgv: [`--max-old-space-size=${options.maxOldSpaceSize}`] }),
 });
 await using admin = new Admin({ bootstrap: node.bootstrap });
@@ -71,6 +79,7 @@ const read = await reading;
 await sampling;
 await slow?.stop();
 
+if (options.samples !== undefined) writeFileSync(options.samples, JSON.stringify(Object.fromEntries(samples)));
 const rows = [...samples].map(([name, values]) => ({ name, ...trendOf(values, watched[name]) }));
 const table = new Table({
   head: ['', 'first', 'last', 'most', 'per hour', 'scatter', ''],
@@ -97,8 +106,8 @@ async function halfLoad(): Promise<number> {
 }
 
 async function startSlow(): Promise<RunningChild | undefined> {
-  if (options.slowConsumers === 0) return undefined;
-  return startChild(benchScript('clients/slow-consumers'), [node.bootstrap, topic, String(options.slowConsumers)]);
+  if (options.slowReaders === 0) return undefined;
+  return startChild(benchScript('clients/slow-readers'), [node.bootstrap, topic, String(options.slowReaders)]);
 }
 
 async function sampleAll(): Promise<void> {

@@ -18,6 +18,13 @@ export interface BrokerSettings {
   readonly maxInFlightRequests: number;
   /** Replies of one connection that wait for a slow reader; one more reply at most is made beyond this. */
   readonly maxOutputBytes: number;
+  /** Of all connections of a listener together; from there on replies are made one by one as others are taken. */
+  readonly maxAllOutputBytes: number;
+  /** Memory of requests that came in pieces, kept for the next ones: of the client listener, of the internal one ... */
+  readonly keptRequestBytes: number;
+  readonly internalKeptRequestBytes: number;
+  /** ... and of what leaders reply to this node as follower. */
+  readonly keptReplicaBytes: number;
   /** Until Hello has arrived. */
   readonly handshakeMs: number;
   /** A frame may take this long, and longer only as long as its bytes keep coming at `minFrameBytesPerSecond`. */
@@ -34,6 +41,8 @@ export interface BrokerSettings {
   readonly internalIdleMs: number;
   /** A reader that takes none of its replies for this long is cut off. */
   readonly stallMs: number;
+  /** One that takes its replies at less than `minFrameBytesPerSecond` for this long is, when others wait for the memory. */
+  readonly slowReaderMs: number;
   /** Record bytes in one fetch reply, whatever the request allows; a single larger batch is still sent. */
   readonly fetchMaxBytes: number;
   /** Longest wait of a fetch or a produce request, whatever the request says. */
@@ -73,6 +82,10 @@ export const defaultBrokerSettings: BrokerSettings = {
   maxFrameBytes: 16 * 1024 * 1024,
   maxInFlightRequests: 64,
   maxOutputBytes: 16 * 1024 * 1024,
+  maxAllOutputBytes: 256 * 1024 * 1024,
+  keptRequestBytes: 32 * 1024 * 1024,
+  internalKeptRequestBytes: 4 * 1024 * 1024,
+  keptReplicaBytes: 12 * 1024 * 1024,
   handshakeMs: 5_000,
   frameMs: 30_000,
   minFrameBytesPerSecond: 16 * 1024,
@@ -81,6 +94,7 @@ export const defaultBrokerSettings: BrokerSettings = {
   internalMaxInFlightRequests: 256,
   internalIdleMs: 10 * 60_000,
   stallMs: 60_000,
+  slowReaderMs: 5_000,
   fetchMaxBytes: 8 * 1024 * 1024,
   maxWaitMs: 5 * 60_000,
   maxWaitingRequests: 100_000,

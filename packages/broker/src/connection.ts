@@ -31,6 +31,7 @@ import {
 } from '@millrace/protocol';
 import type { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerSettings } from './broker-settings.js';
+import type { OutputBudget } from './output-budget.js';
 import { OutputRoom } from './output-room.js';
 
 /** A request as dispatch gets it. `body` and `payload` are valid until it returns, or as long as `memory` is retained. */
@@ -45,6 +46,8 @@ export interface ConnectionOptions {
   readonly logger: Logger;
   readonly metrics: BrokerMetrics;
   readonly slabs: SlabPool;
+  /** Of all connections of the listener. */
+  readonly outputs: OutputBudget;
   readonly onRequest: (connection: Connection, frame: RequestFrame) => void;
   readonly onClosed: (connection: Connection) => void;
 }
@@ -86,6 +89,9 @@ export class Connection implements SocketHandler {
   /** The output last seen by `tick`, and since when it has not shrunk. */
   #stalledBytes = 0;
   #stalledSinceMs = 0;
+  /** Since when output has waited for the peer without a break, and how much it had taken then. */
+  #unsentSinceMs = 0;
+  #sentBytesBefore = 0;
 
   constructor(options: ConnectionOptions) {
     this.id = options.id;
@@ -94,7 +100,9 @@ export class Connection implements SocketHandler {
     this.#socket = options.socket;
     this.#openedMs = options.clock.monotonicMs();
     this.#lastActivityMs = this.#openedMs;
-    this.output = new OutputRoom(options.socket, options.settings.maxOutputBytes);
+    this.#unsentSinceMs = this.#openedMs;
+    const { maxOutputBytes, maxBatchBytes } = options.settings;
+    this.output = new OutputRoom(options.socket, { maxBytes: maxOutputBytes, maxBatchBytes, budget: options.outputs });
     this.#reader = new FrameReader({
       maxFrameBytes: maxFrameBytesBeforeHello,
       slabs: options.slabs,
@@ -218,6 +226,9 @@ export class Connection implements SocketHandler {
       );
     } else if (this.#isStalled(nowMs)) {
       this.#options.logger.warn('peer does not read its replies: connection closed', this.#facts());
+      this.destroy();
+    } else if (this.#isInTheWay(nowMs)) {
+      this.#options.logger.warn('peer reads its replies too slowly while others wait for room', this.#facts());
       this.destroy();
     } else if (this.#isIdle(nowMs)) {
       this.#shut();
@@ -371,6 +382,20 @@ export class Connection implements SocketHandler {
     }
     this.#stalledBytes = bufferedBytes;
     return bufferedBytes > 0 && nowMs - this.#stalledSinceMs > this.#options.settings.stallMs;
+  }
+
+  /** Whether it takes less than a peer must send, and the memory it holds is what others wait for. */
+  #isInTheWay(nowMs: number): boolean {
+    const { sentBytes, isContended } = this.output;
+    if (this.#socket.bufferedBytes === 0) {
+      this.#unsentSinceMs = nowMs;
+      this.#sentBytesBefore = sentBytes;
+      return false;
+    }
+    const { slowReaderMs, minFrameBytesPerSecond } = this.#options.settings;
+    const ageMs = nowMs - this.#unsentSinceMs;
+    const bytesPerSecond = ((sentBytes - this.#sentBytesBefore) * 1000) / ageMs;
+    return isContended && ageMs > slowReaderMs && bytesPerSecond < minFrameBytesPerSecond;
   }
 
   #isIdle(nowMs: number): boolean {

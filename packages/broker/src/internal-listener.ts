@@ -52,6 +52,7 @@ export class InternalListener {
         maxConnectionsPerAddress: settings.internalMaxConnections,
         maxInFlightRequests: settings.internalMaxInFlightRequests,
         idleMs: settings.internalIdleMs,
+        keptRequestBytes: settings.internalKeptRequestBytes,
       },
       metrics: opened.metrics,
       onRequest: (connection, frame) => opened.#dispatcher.dispatch(connection, frame),

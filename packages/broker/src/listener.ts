@@ -8,6 +8,7 @@ import type { BrokerMetrics } from './broker-metrics.js';
 import type { BrokerSettings } from './broker-settings.js';
 import { Connection, type RequestFrame } from './connection.js';
 import { listenError } from './listen-error.js';
+import { OutputBudget } from './output-budget.js';
 
 export interface BrokerListenerOptions {
   readonly environment: Environment;
@@ -27,7 +28,8 @@ export class BrokerListener {
   readonly #options: BrokerListenerOptions;
   readonly #connections = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
-  readonly #slabs = new SlabPool();
+  readonly #slabs: SlabPool;
+  readonly #outputs: OutputBudget;
   #listener: Listener | undefined;
   #timer: Timer | undefined;
   #nextId = 1;
@@ -37,7 +39,10 @@ export class BrokerListener {
   #onEmpty: (() => void) | undefined;
 
   private constructor(options: BrokerListenerOptions) {
+    const { settings } = options;
     this.#options = options;
+    this.#slabs = new SlabPool({ maxFreeBytes: settings.keptRequestBytes });
+    this.#outputs = new OutputBudget(settings.maxAllOutputBytes);
   }
 
   /** Rejects with a typed error when the address cannot be bound. */
@@ -115,6 +120,7 @@ export class BrokerListener {
       logger: environment.logger,
       metrics,
       slabs: this.#slabs,
+      outputs: this.#outputs,
       onRequest: this.#options.onRequest,
       onClosed: (closed) => {
         this.#forget(closed, host);

@@ -9,7 +9,8 @@ export interface NodeChannelsOptions extends Pick<NodeChannelOptions, 'environme
   readonly onReach?: (nodeId: number, reach: NodeReach, refusal?: MillraceError) => void;
 }
 
-const maxFreeSlabBytes = 16 * 1024 * 1024;
+/** What nodes tell each other here is short. */
+const maxFreeSlabBytes = 2 * 1024 * 1024;
 
 export class NodeChannels {
   readonly #options: NodeChannelsOptions;

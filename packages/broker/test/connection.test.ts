@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { BrokerMetrics } from '../src/broker-metrics.js';
 import { type BrokerSettings, defaultBrokerSettings } from '../src/broker-settings.js';
 import { Connection, type RequestFrame } from '../src/connection.js';
+import { OutputBudget } from '../src/output-budget.js';
 import { FakeSocket } from './fake-socket.js';
 
 /** A connection whose requests are collected; the test answers them. */
@@ -14,7 +15,7 @@ class Fixture {
   readonly connection: Connection;
   closed = 0;
 
-  constructor(settings: Partial<BrokerSettings> = {}, socket = new FakeSocket()) {
+  constructor(settings: Partial<BrokerSettings> = {}, socket = new FakeSocket(), outputs = new OutputBudget(1e9)) {
     this.socket = socket;
     this.connection = new Connection({
       id: 1,
@@ -25,6 +26,7 @@ class Fixture {
       logger: recordingLogger(),
       metrics: new BrokerMetrics(recordingMetrics()),
       slabs: new SlabPool(),
+      outputs,
       onRequest: (connection, frame) => {
         if (frame.apiKey === helloApi.key) connection.acceptHello();
         this.requests.push({ ...pick(frame), payloadCopy: Buffer.from(frame.payload) });
@@ -226,6 +228,31 @@ describe('deadlines', () => {
     fixture.tickAfter(1000);
     expect(fixture.socket.ended).toBe('destroy');
     expect(fixture.closed).toBe(1);
+  });
+
+  test('a reader that takes too little is cut off when others wait for what it holds, and only then', async () => {
+    const outputs = new OutputBudget(100_000);
+    const settings = { slowReaderMs: 5000, minFrameBytesPerSecond: 1000, maxBatchBytes: 1000 };
+    const [slow, quick, other] = Array.from({ length: 3 }, () => new Fixture(settings, new FakeSocket(), outputs));
+    for (const fixture of [slow!, quick!]) {
+      fixture.receive(hello());
+      fixture.answer(0, 50_000);
+    }
+    const pass = (seconds: number): void => {
+      for (let second = 0; second < seconds; second++) {
+        slow!.socket.take(999);
+        quick!.socket.take(1001);
+        for (const fixture of [slow!, quick!, other!]) fixture.tickAfter(1000);
+      }
+    };
+    pass(7);
+    for (const fixture of [slow!, quick!]) fixture.connection.output.write(new Uint8Array(50_000));
+    expect([slow!.socket.ended, quick!.socket.ended]).toEqual([undefined, undefined]);
+    const turn = other!.connection.output.reserve(1000);
+    expect(turn).toBeInstanceOf(Promise);
+    pass(1);
+    expect([slow!.socket.ended, quick!.socket.ended]).toEqual(['destroy', undefined]);
+    expect(await turn).toBe(1000);
   });
 
   test('a refused peer that does not close is cut off after a while', () => {

@@ -15,6 +15,7 @@ import { BrokerMetrics } from '../src/broker-metrics.js';
 import type { BrokerServices } from '../src/broker-services.js';
 import { defaultBrokerSettings } from '../src/broker-settings.js';
 import { Connection } from '../src/connection.js';
+import { OutputBudget } from '../src/output-budget.js';
 import { Dispatcher } from '../src/dispatch.js';
 import { dispatchTable } from '../src/handlers/dispatch-table.js';
 import { type AnyHandler, handlerOf } from '../src/request.js';
@@ -52,6 +53,7 @@ function fixture(listener: ApiListener, handler: () => never | { body: unknown }
     logger,
     metrics,
     slabs: new SlabPool(),
+    outputs: new OutputBudget(defaultBrokerSettings.maxAllOutputBytes),
     onRequest: (from, frame) => dispatcher.dispatch(from, frame),
     onClosed: () => undefined,
   });

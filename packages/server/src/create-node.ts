@@ -63,6 +63,7 @@ export async function createNode(
       config: { ...defaultLogConfig, producerIdExpirationMs: config.producerIdExpirationMs },
       lowSpaceBytes: config.lowSpaceBytes,
       maxOpenFiles: config.maxOpenFiles,
+      memory: config.logMemory,
     });
     const registered: { broker?: Broker } = {};
     closers.push(() => logDirectory.close({ brokerEpoch: registered.broker?.brokerEpoch ?? -1 }));

@@ -23,12 +23,12 @@ async function fetchRecords(
   connection: Connection,
 ): Promise<Answer<FetchResponse>> {
   const { clock, settings } = services;
-  const maxBytes = Math.min(request.maxBytes, settings.fetchMaxBytes);
-  const minBytes = Math.min(request.minBytes, maxBytes);
+  const wantedBytes = Math.min(request.maxBytes, settings.fetchMaxBytes);
   const deadlineMs = clock.monotonicMs() + Math.min(request.maxWaitMs, settings.maxWaitMs);
   for (;;) {
-    const turn = connection.output.reserve(maxBytes);
-    if (turn !== undefined) await turn;
+    const turn = connection.output.reserve(wantedBytes);
+    const maxBytes = typeof turn === 'number' ? turn : await turn;
+    const minBytes = Math.min(request.minBytes, maxBytes);
     const reading = await FetchReading.of(services, request, maxBytes).catch((error: unknown) => {
       connection.output.giveBack(maxBytes);
       throw error;

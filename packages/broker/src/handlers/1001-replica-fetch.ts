@@ -35,11 +35,11 @@ async function replicaFetch(
   const { clock, settings, metrics } = services;
   requireFollower(services, request, connection);
   const arrivals = request.partitions.map((entry) => arrivalOf(services, request, entry));
-  const maxBytes = Math.min(request.maxBytes, settings.fetchMaxBytes);
+  const wantedBytes = Math.min(request.maxBytes, settings.fetchMaxBytes);
   const deadlineMs = clock.monotonicMs() + Math.min(request.maxWaitMs, settings.maxWaitMs);
   for (;;) {
-    const turn = maxBytes === 0 ? undefined : connection.output.reserve(maxBytes);
-    if (turn !== undefined) await turn;
+    const turn = wantedBytes === 0 ? 0 : connection.output.reserve(wantedBytes);
+    const maxBytes = typeof turn === 'number' ? turn : await turn;
     const reading = await ReplicaReading.of(services, { request, arrivals, maxBytes }).catch((error: unknown) => {
       if (maxBytes > 0) connection.output.giveBack(maxBytes);
       throw error;

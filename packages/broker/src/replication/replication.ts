@@ -19,7 +19,7 @@ import type { ReplicationMetrics } from './replication-metrics.js';
 
 export interface ReplicationOptions {
   readonly environment: Environment;
-  readonly settings: FetchSettings & { readonly replicaLagMaxMs: number };
+  readonly settings: FetchSettings & { readonly replicaLagMaxMs: number; readonly keptReplicaBytes: number };
   readonly controller: ControllerGateway;
   readonly metrics: ReplicationMetrics;
   readonly nodeId: number;
@@ -40,13 +40,14 @@ export class Replication {
   readonly #turns: EndOfTurn;
   readonly #throttle = new CatchUpThrottle();
   readonly #channels = new Map<number, NodeChannel>();
-  readonly #slabs = new SlabPool();
+  readonly #slabs: SlabPool;
   #isStopped = false;
 
   constructor(options: ReplicationOptions) {
     const { environment, settings, controller, metrics, nodeId, brokerEpoch } = options;
     const { clock, logger, random } = environment;
     this.#options = options;
+    this.#slabs = new SlabPool({ maxFreeBytes: settings.keptReplicaBytes });
     this.#turns = new EndOfTurn(clock);
     const registered = (id: number): BrokerImage | undefined => controller.image.brokers.get(id);
     this.#changes = new InSyncChangeSender({

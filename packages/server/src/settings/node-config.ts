@@ -15,6 +15,7 @@ import {
 import { defaultBrokerSettings, type BrokerSettings } from '@millrace/broker';
 import type { ControllerSettingValues, VoterAddress } from '@millrace/controller';
 import { isTopicSetting, type NodeDefaults, type NodeRole } from '@millrace/controller/image';
+import type { LogMemoryLimits } from '@millrace/storage';
 import { groupSettingsOf } from './group-settings.js';
 import { transactionSettingsOf } from './transaction-settings.js';
 import { nodeSettingTable } from './node-settings.js';
@@ -48,6 +49,7 @@ export interface NodeConfig {
   readonly nodeDefaults: NodeDefaults;
   readonly lowSpaceBytes: number;
   readonly maxOpenFiles: number;
+  readonly logMemory: LogMemoryLimits;
   readonly producerIdExpirationMs: number;
 }
 
@@ -147,6 +149,7 @@ function nodeConfigOf(
     nodeDefaults: Object.fromEntries(Object.entries(texts).filter(([key]) => isTopicSetting(key))),
     lowSpaceBytes: values['log.low.space.bytes'],
     maxOpenFiles: values['log.max.open.files'],
+    logMemory: { cacheBytes: values['log.cache.bytes'], keptReadBytes: keptBytes(values, 'reads') },
     producerIdExpirationMs: values['producer.id.expiration.ms'],
   };
   if (config.dataDir === '') refuse('data.dir', 'it must name a directory.');
@@ -201,6 +204,13 @@ function checkSizes(values: NodeSettingValues, refuse: Refuse): void {
   }
 }
 
+/** For what memory is kept that nobody needs at the moment, as shares of `buffer.pool.bytes`. */
+const poolShares = { requests: 1 / 2, reads: 1 / 4, replicaReplies: 3 / 16, internalRequests: 1 / 16 } as const;
+
+function keptBytes(values: NodeSettingValues, use: keyof typeof poolShares): number {
+  return values['buffer.pool.bytes'] * poolShares[use];
+}
+
 function brokerSettingsOf(values: NodeSettingValues): BrokerSettings {
   return {
     ...defaultBrokerSettings,
@@ -209,6 +219,10 @@ function brokerSettingsOf(values: NodeSettingValues): BrokerSettings {
     maxFrameBytes: values['socket.request.max.bytes'],
     maxInFlightRequests: values['connection.max.requests'],
     maxOutputBytes: values['connection.max.reply.bytes'],
+    maxAllOutputBytes: values['connections.max.reply.bytes'],
+    keptRequestBytes: keptBytes(values, 'requests'),
+    internalKeptRequestBytes: keptBytes(values, 'internalRequests'),
+    keptReplicaBytes: keptBytes(values, 'replicaReplies'),
     handshakeMs: values['connection.handshake.timeout.ms'],
     frameMs: values['connection.frame.timeout.ms'],
     idleMs: values['connections.max.idle.ms'],

@@ -236,6 +236,18 @@ const ownSettings = defineSettings({
     restart: true,
     text: 'Replies of one connection that wait for a slow reader; beyond it no further request is begun.',
   },
+  'connections.max.reply.bytes': {
+    type: 'integer',
+    default: 256 * mebibyte,
+    min: 2 * mebibyte,
+    max: 1024 * 1024 * mebibyte,
+    unit: 'bytes',
+    scope: 'node',
+    restart: true,
+    text:
+      'Replies of all connections that wait for slow readers. The more of it is used, the smaller replies get; ' +
+      'when all is, readers wait for one another.',
+  },
   'socket.request.max.bytes': {
     type: 'integer',
     default: 16 * mebibyte,
@@ -284,6 +296,30 @@ const ownSettings = defineSettings({
     scope: 'node',
     restart: true,
     text: 'With less than this free on the disk, produce is refused (LOG_DISK_FULL) until there is room again.',
+  },
+  'log.cache.bytes': {
+    type: 'integer',
+    default: 64 * mebibyte,
+    min: 0,
+    max: 1024 * 1024 * mebibyte,
+    unit: 'bytes',
+    scope: 'node',
+    restart: true,
+    text:
+      'Memory for the newest records of all partitions, at most 8 MiB of each: readers at the end are served from it. ' +
+      'It fills with use and is not given back.',
+  },
+  'buffer.pool.bytes': {
+    type: 'integer',
+    default: 64 * mebibyte,
+    min: mebibyte,
+    max: 1024 * 1024 * mebibyte,
+    unit: 'bytes',
+    scope: 'node',
+    restart: true,
+    text:
+      'Memory of requests, reads and replicas that is kept for the next ones while nobody needs it. It fills with use ' +
+      'and is not given back.',
   },
   'log.max.open.files': {
     type: 'integer',
