@@ -1,12 +1,12 @@
 /** Channels to the other nodes of the cluster, each opened when it is first used. */
-import type { Address, MillraceError } from '@millrace/base';
-import { NodeChannel, type NodeChannelOptions, type NodeReach } from '@millrace/client';
+import type { Address } from '@millrace/base';
+import { NodeChannel, type NodeChannelOptions } from '@millrace/client';
 import { type Api, protocolError, SlabPool } from '@millrace/protocol';
 
 export interface NodeChannelsOptions extends Pick<NodeChannelOptions, 'environment' | 'credentials' | 'maxFrameBytes'> {
   /** Where the node is, as far as is known. */
   readonly addressOf: (nodeId: number) => Address | undefined;
-  readonly onReach?: (nodeId: number, reach: NodeReach, refusal?: MillraceError) => void;
+  readonly onReach?: (nodeId: number, ...reach: Parameters<NonNullable<NodeChannelOptions['onReach']>>) => void;
 }
 
 /** What nodes tell each other here is short. */
@@ -70,7 +70,7 @@ export class NodeChannels {
         address,
         nodeId,
         slabs: this.#slabs,
-        onReach: (reach, refusal) => onReach?.(nodeId, reach, refusal),
+        onReach: (...reach) => onReach?.(nodeId, ...reach),
       });
       this.#channels.set(nodeId, channel);
     } else channel.setAddress(address);

@@ -43,8 +43,11 @@ export interface NodeChannelOptions {
   readonly maxWaitingBytes?: number;
   /** Frame memory, to be shared between channels. */
   readonly slabs?: SlabPool;
-  /** `refusal`: what the node said when it did not let this one in. */
-  readonly onReach?: (reach: NodeReach, refusal?: MillraceError) => void;
+  /**
+   * `refusal`: what the node said when it did not let this one in. `clusterId`: the cluster that it said it belongs to, null
+   * for none yet, when it did.
+   */
+  readonly onReach?: (reach: NodeReach, refusal?: MillraceError, clusterId?: string | null) => void;
 }
 
 /**
@@ -89,7 +92,7 @@ export class NodeChannel {
       open: (current, onClose, signal) => this.#open(current, onClose, signal),
       onAttempted: (connection) => {
         const messages = this.#held.takeAll();
-        if (connection !== undefined) this.#options.onReach?.('open');
+        if (connection !== undefined) this.#noteOpen(connection);
         if (connection !== undefined) for (const message of messages) this.#post(connection, message);
       },
     });
@@ -152,8 +155,9 @@ export class NodeChannel {
 
   /** Begins to connect when it is not connected. `onReach` tells how it went. */
   wake(): void {
-    if (this.isOpen) this.#options.onReach?.('open');
-    else this.#link.wake();
+    const { connection } = this.#link;
+    if (connection === undefined) this.#link.wake();
+    else this.#noteOpen(connection);
   }
 
   /** The node has just shown that it is there: the next attempt to connect waits no longer. */
@@ -183,6 +187,10 @@ export class NodeChannel {
       });
       return false;
     }
+  }
+
+  #noteOpen({ hello }: Connection): void {
+    this.#options.onReach?.('open', undefined, hello.clusterId);
   }
 
   get #requestTimeoutMs(): number {

@@ -155,7 +155,7 @@ async function joinCluster(
   },
 ): Promise<NodePart> {
   const { controllerOptions, config, logDirectory, closers, signal } = parts;
-  const link = await ClusterLink.open(environment, { controllerOptions, config, logDirectory });
+  const link = await ClusterLink.open(environment, { controllerOptions, config, logDirectory }, signal);
   closers.push(() => link.close());
   const clusterId = await link.joined(signal);
   return {

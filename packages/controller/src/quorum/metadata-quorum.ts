@@ -89,6 +89,7 @@ export class MetadataQuorum {
       this.#opening = this.#begin();
       return;
     }
+    await this.#requireSameCluster();
     await this.#run();
     const known = this.#storage.clusterId;
     if (known !== undefined && clusterId !== undefined && known !== clusterId) throw otherCluster(known, clusterId);
@@ -148,6 +149,15 @@ export class MetadataQuorum {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Where the disk's voters are not those that were configured, they may be another cluster's: before anything is written. */
+  async #requireSameCluster(): Promise<void> {
+    const { voters, nodeId, requireSameCluster } = this.#options;
+    const stored = await this.#storage.storedVoters();
+    const others = voters.map(({ id }) => id).filter((id) => id !== nodeId);
+    if (others.every((id) => stored.some((voter) => voter.id === id))) return;
+    await requireSameCluster?.(others);
   }
 
   async #run(): Promise<void> {

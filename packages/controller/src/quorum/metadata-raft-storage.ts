@@ -15,15 +15,16 @@
  * After a crash `load` finishes what was under way. Loading twice is the same as loading once.
  */
 import { assert, type Environment, MillraceError } from '@millrace/base';
-import type {
-  DurableState,
-  HardState,
-  LogStart,
-  RaftEntry,
-  RaftStorage,
-  ReplicaKey,
-  SnapshotDescription,
-  StoredSnapshot,
+import {
+  decodeMembership,
+  type DurableState,
+  type HardState,
+  type LogStart,
+  type RaftEntry,
+  type RaftStorage,
+  type ReplicaKey,
+  type SnapshotDescription,
+  type StoredSnapshot,
 } from '@millrace/raft';
 import { BatchView, nextBatchSize } from '@millrace/record';
 import type { Snapshot, SnapshotStore } from '@millrace/state-machine';
@@ -113,6 +114,17 @@ export class MetadataRaftStorage implements RaftStorage {
   rememberClusterId(clusterId: string): void {
     this.#state = { ...this.#state, clusterId };
     this.#isStateDirty = true;
+  }
+
+  /** Who votes as the disk has it. Before `load`, and changes nothing. */
+  async storedVoters(): Promise<readonly ReplicaKey[]> {
+    const stored = this.#file.read();
+    if (stored === undefined) return this.isEmpty ? [] : [this.#options.self];
+    const { start, resetTo } = stored;
+    const entries = resetTo === undefined ? await this.#readEntries(start.position) : [];
+    const change = entries.findLast(({ kind }) => kind === 'membership');
+    const [record] = change?.records ?? [];
+    return (record === undefined ? start.membership : decodeMembership(record)).voters;
   }
 
   /** A second call gives what the first found. */

@@ -18,6 +18,8 @@ export interface QuorumOptions {
   readonly log: RaftPartitionLog;
   readonly raft?: Partial<RaftSettings>;
   readonly presence?: NodePresence;
+  /** Asks these configured voters; rejects when one of them is of another cluster than this node's directory. */
+  readonly requireSameCluster?: (nodeIds: readonly number[]) => Promise<void>;
 }
 
 /** What connections tell of other nodes, sooner than silence does. */

@@ -20,6 +20,7 @@ import { Controller, type ControllerOptions } from '@millrace/controller';
 import type { LogDirectory } from '@millrace/storage';
 import type { NodeConfig } from '../settings/node-config.js';
 import { softwareVersion } from '../software-version.js';
+import { ClusterCheck } from './cluster-check.js';
 import { ClusterGateway } from './cluster-gateway.js';
 import { JoinRefusals } from './join-refusals.js';
 import { NetworkRaftTransport } from './network-raft-transport.js';
@@ -56,7 +57,12 @@ export class ClusterLink {
   readonly #opened: Opened;
   #failure: { readonly reason: unknown } | undefined;
 
-  static async open(environment: Environment, options: ClusterLinkOptions): Promise<ClusterLink> {
+  /** Waits for other nodes when the directory may be another cluster's, and rejects when it is. */
+  static async open(
+    environment: Environment,
+    options: ClusterLinkOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<ClusterLink> {
     const { controllerOptions, config, logDirectory } = options;
     const { nodeId, voters, broker: settings } = config;
     const { directoryId } = logDirectory;
@@ -77,10 +83,18 @@ export class ClusterLink {
         ...(peers.isVoter(nodeId) ? {} : { internal: internalAddress(config, internal) }),
       }),
       addressOf: (other) => peers.addressOf(other),
-      onReach: (other, reach, refusal) => {
+      onReach: (other, reach, refusal, otherClusterId) => {
+        check.noteReach(other, reach, { refusal, clusterId: otherClusterId });
         refusals.noteReach(other, reach, refusal);
         watch.noteReach(other, reach);
       },
+    });
+    const check: ClusterCheck = new ClusterCheck({
+      clock: environment.clock,
+      clusterId,
+      dataDir: config.dataDir,
+      connect: (other) => channels.wake(other),
+      patienceMs: patienceMs(config),
     });
     const watch: NodeWatch = new NodeWatch({
       clock: environment.clock,
@@ -115,6 +129,8 @@ export class ClusterLink {
             isConnected: (other, incarnation) => internal.isConnected(other, incarnation),
             probe: (other) => watch.look(other),
           },
+          requireSameCluster: (nodeIds) =>
+            check.requireSame(nodeIds, (timeMs) => orAborted(sleep(environment.clock, timeMs), signal)),
         },
         onFailed: (error) => failed.resolve(error),
       });
