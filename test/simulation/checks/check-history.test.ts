@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Fault } from '../plan/fault.js';
 import type { Plan } from '../plan/plan.js';
 import { History } from '../workload/history.js';
 import { checkHistory } from './check-history.js';
@@ -84,6 +85,20 @@ describe('C1: what was acknowledged stays', () => {
     const history = historyOf(({ sends }) => sends.push(sampleSend('d', 3)));
     expect(broken(history, { ...samplePlan, config: { ...config, topics } })).toEqual(['C1']);
     expect(broken(history, { ...samplePlan, config: { ...config, topics, ending: 'lost' } })).toEqual([]);
+    const failpoint: Fault = {
+      atMs: 0,
+      victim: { role: 'node', index: 0 },
+      kind: 'failpoint',
+      call: 'open',
+      suffix: '',
+      after: 0,
+      ending: 'power-cut',
+      fate: 'lost',
+      downMs: 1,
+    };
+    const planWith = (fault: Fault): Plan => ({ ...samplePlan, config: { ...config, topics }, faults: [fault] });
+    expect(broken(history, planWith(failpoint))).toEqual([]);
+    expect(broken(history, planWith({ ...failpoint, ending: 'kill' }))).toEqual(['C1']);
   });
 });
 

@@ -21,7 +21,12 @@ export function expectationsOf(plan: Plan): Map<string, TopicExpectation> {
 export function forgetfulTopics({ config, faults }: Plan): Set<string> {
   const mayLoseCaches =
     ['lost', 'power-cut'].includes(config.ending) ||
-    faults.some((fault) => fault.kind === 'crash' || (fault.kind === 'disk-error' && fault.call === 'sync'));
+    faults.some(
+      (fault) =>
+        fault.kind === 'crash' ||
+        (fault.kind === 'failpoint' && fault.ending === 'power-cut') ||
+        (fault.kind === 'disk-error' && fault.call === 'sync'),
+    );
   const forgetful = config.topics.filter(({ configs }) => mayLoseCaches && configs['durability'] === 'replicated');
   return new Set(forgetful.map(({ name }) => name));
 }
