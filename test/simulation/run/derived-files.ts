@@ -1,6 +1,6 @@
 import type { FileSystem } from '@millrace/base';
 
-const derived = /\.(index|timeindex|txnindex|snapshot)$|^leader-epoch-checkpoint$/;
+const derived = /\.(index|timeindex|txnindex|snapshot)$|^leader-epoch-(checkpoint|journal)$/;
 
 /** Deletes all that a node can make anew from its logs: it must not be missed. */
 export function deleteDerivedFiles(files: FileSystem, directory: string): void {

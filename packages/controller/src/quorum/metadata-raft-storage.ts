@@ -150,6 +150,8 @@ export class MetadataRaftStorage implements RaftStorage {
       );
     }
     await log.advanceStartOffset(start.position);
+    // All that is read here counts as durable; what a killed process left may not be.
+    await log.sync();
     this.#loaded = snapshots.latest();
     const entries = await this.#readEntries(start.position);
     this.#requireSnapshot();

@@ -7,8 +7,11 @@ import type { BatchView } from '@millrace/record';
 export interface ChainRules {
   /** Compaction may have taken offsets out: they still ascend. */
   readonly allowsGaps: boolean;
-  /** The leader epoch of the record at an offset, by the log's epoch history; undefined when there is none to ask. */
-  epochAt(offset: number): number | undefined;
+  /**
+   * The leader epoch that the batch at an offset must have, by the log's epoch history; undefined when there is none to
+   * ask. `claimed` is what the batch says.
+   */
+  epochAt(offset: number, claimed: number): number | undefined;
 }
 
 export class BatchChain {
@@ -32,7 +35,7 @@ export class BatchChain {
     if (this.#rules.allowsGaps ? baseOffset < expected : baseOffset !== expected) {
       return `a batch at offset ${baseOffset} where ${expected} is next`;
     }
-    const epoch = this.#rules.epochAt(baseOffset);
+    const epoch = this.#rules.epochAt(baseOffset, leaderEpoch);
     if (epoch !== undefined && epoch !== leaderEpoch) {
       return `a batch at offset ${baseOffset} with leader epoch ${leaderEpoch} instead of ${epoch}`;
     }

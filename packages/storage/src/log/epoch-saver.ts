@@ -2,23 +2,53 @@
  * Keeps the saved leader epoch history up with the one in memory.
  *
  * The epoch of a batch is not covered by its checksum: the saved history is what recovery checks it against, and so it
- * is durable before the first batch of an epoch is acknowledged. A log that is not synced has it saved soon after, for
- * what a process wrote is there when it is killed.
+ * is durable before the first batch of an epoch is synced. Until then the journal has the epoch, from before the batch is
+ * written: what a process wrote counts when it is killed, and may have been acknowledged without a sync.
  *
  * One write at a time; what changes during a write goes with the next.
  */
 import { errorMessage } from '@millrace/base';
 import { writeLeaderEpochCheckpoint } from '../epoch/leader-epoch-checkpoint.js';
+import type { EpochEntry } from '../epoch/leader-epoch-history.js';
+import { LeaderEpochJournal } from '../epoch/leader-epoch-journal.js';
 import type { LogState } from './log-state.js';
 
 export class EpochSaver {
   readonly #state: LogState;
+  readonly #journal: LeaderEpochJournal;
   /** Whether the last write that began has all of the history. */
   #isSaved = true;
+  /** Whether the saved history may say something else of what is appended next, though its epoch is no new one. */
+  #maySpeakAgainst = false;
   #saving: Promise<void> | undefined;
 
   constructor(state: LogState) {
     this.#state = state;
+    const { environment, directory } = state;
+    const { files, logger } = environment;
+    this.#journal = new LeaderEpochJournal({ files, logger, directory });
+  }
+
+  /** What was announced and perhaps never saved. */
+  journaled(): EpochEntry[] {
+    return this.#journal.read();
+  }
+
+  /** The log was recovered. */
+  recovered(isSaved: boolean): void {
+    if (isSaved) this.#journal.clear();
+    else this.changedForLater();
+  }
+
+  /** Whether batches of this epoch must be announced before they are written. */
+  mustAnnounce(leaderEpoch: number): boolean {
+    return this.#maySpeakAgainst || leaderEpoch !== this.#state.epochs.latestEpoch;
+  }
+
+  /** From now on batches with these epochs are recovered when the process is killed. */
+  announce(entries: readonly EpochEntry[]): void {
+    this.#journal.add(entries);
+    this.#maySpeakAgainst = false;
   }
 
   get isSaved(): boolean {
@@ -35,9 +65,10 @@ export class EpochSaver {
     });
   }
 
-  /** The history changed, and nobody depends on it before the next `save`. */
+  /** The end of the history went, and nobody depends on that before the next append or `save`. */
   changedForLater(): void {
     this.#isSaved = false;
+    this.#maySpeakAgainst = true;
   }
 
   /** Resolves when the history as it is now is durable. */
@@ -54,6 +85,8 @@ export class EpochSaver {
         this.#isSaved = true;
         await writeLeaderEpochCheckpoint(environment.files, directory, this.#state.epochs);
       }
+      this.#maySpeakAgainst = false;
+      this.#journal.clear();
     } catch (error) {
       this.#isSaved = false;
       throw error;

@@ -8,6 +8,7 @@
  */
 import { assert, MillraceError } from '@millrace/base';
 import { BatchView, patchBatch, readTransactionMarker } from '@millrace/record';
+import type { EpochEntry } from '../epoch/leader-epoch-history.js';
 import type { DuplicateBatch } from '../producer-state/producer-state.js';
 import { Segment } from '../segment/segment.js';
 import { inspectAppend, type InspectedAppend } from './inspect-append.js';
@@ -58,6 +59,7 @@ export class LogWriter {
     const { baseOffset } = this.#view.at(bytes, 0);
     const lastOffset = inspected.lastOffsets.at(-1) ?? -1;
     state.options.admit?.(bytes.length);
+    this.#announceEpochs(bytes, inspected);
     const segment = this.#segmentFor(baseOffset, lastOffset, bytes.length, nowMs);
     this.#write(segment, bytes);
     this.#count(segment, { bytes, inspected, nowMs, memory });
@@ -111,6 +113,26 @@ export class LogWriter {
       patchBatch(bytes, position, patch);
       position = ends[index] ?? 0;
       baseOffset = (lastOffsets[index] ?? 0) + 1;
+    }
+  }
+
+  /** Before anything is written: what is on the disk without its epoch is cut off when the process is killed. */
+  #announceEpochs(bytes: Uint8Array, { ends }: InspectedAppend): void {
+    const state = this.#state;
+    const saver = this.#epochSaver;
+    // Epochs do not fall from one batch to the next: the last one tells of all.
+    if (!saver.mustAnnounce(this.#view.at(bytes, ends.at(-2) ?? 0).leaderEpoch)) return;
+    const entries: EpochEntry[] = [];
+    let position = 0;
+    for (const end of ends) {
+      const { leaderEpoch: epoch, baseOffset: startOffset } = this.#view.at(bytes, position);
+      if (entries.at(-1)?.epoch !== epoch) entries.push({ epoch, startOffset });
+      position = end;
+    }
+    try {
+      saver.announce(entries);
+    } catch (error) {
+      throw state.failed(error);
     }
   }
 

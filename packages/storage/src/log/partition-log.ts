@@ -372,6 +372,7 @@ export class PartitionLog {
       recoveryPoint,
       syncedOffset: Math.max(recoveryPoint, bounds?.syncedOffset ?? 0),
       startOffset: bounds?.startOffset ?? state.startOffset,
+      journaledEpochs: this.#epochSaver.journaled(),
       distrustFrom: async (offset) => {
         distrustedFrom = offset;
         await checkpoints.saveRecoveryPoint(offset);
@@ -379,13 +380,13 @@ export class PartitionLog {
     });
     state.segments = recovered.segments;
     state.epochs = recovered.epochs;
-    if (!recovered.areEpochsSaved) this.#epochSaver.changedForLater();
+    this.#epochSaver.recovered(recovered.areEpochsSaved);
     const endOffset = state.active.nextOffset;
     state.startOffset = recovered.startOffset;
     state.endOffset = endOffset;
-    state.syncedEndOffset = endOffset;
-    state.recoveryPoint = Math.min(cleanShutdown ? endOffset : recoveryPoint, endOffset, distrustedFrom);
-    state.bounds.begin({ syncedOffset: endOffset, startOffset: recovered.startOffset });
+    state.syncedEndOffset = Math.max(recovered.startOffset, recovered.syncedOffset);
+    state.recoveryPoint = Math.min(cleanShutdown ? endOffset : recoveryPoint, state.syncedEndOffset, distrustedFrom);
+    state.bounds.begin({ syncedOffset: state.syncedEndOffset, startOffset: recovered.startOffset });
     this.#tail.clear(endOffset);
     await this.#remover.begin();
   }

@@ -24,7 +24,7 @@ import {
   readLeaderEpochCheckpoint,
   writeLeaderEpochCheckpoint,
 } from '../epoch/leader-epoch-checkpoint.js';
-import { LeaderEpochHistory } from '../epoch/leader-epoch-history.js';
+import { type EpochEntry, LeaderEpochHistory } from '../epoch/leader-epoch-history.js';
 import { logSuffix, parseSegmentName } from '../segment/segment-name.js';
 import { Segment, type SegmentContext, type SegmentPlace } from '../segment/segment.js';
 import { corruptLog } from '../storage-errors.js';
@@ -42,6 +42,8 @@ export interface RecoveryRequest extends ProducerRecovery {
   /** All below is synced; at least the recovery point. */
   readonly syncedOffset: number;
   readonly startOffset: number;
+  /** Epochs that began, and that the saved history may not have. */
+  readonly journaledEpochs: readonly EpochEntry[];
   /** Durably takes the recovery point back. */
   distrustFrom(offset: number): Promise<void>;
 }
@@ -51,6 +53,8 @@ export interface RecoveredLog {
   readonly segments: Segment[];
   readonly epochs: LeaderEpochHistory;
   readonly areEpochsSaved: boolean;
+  /** All below survives a power cut; what is above does when the epochs were saved. */
+  readonly syncedOffset: number;
   readonly startOffset: number;
 }
 
@@ -75,7 +79,7 @@ export async function recoverLog(request: RecoveryRequest): Promise<RecoveredLog
   await adoptSegments(segments, firstScanned);
   const begin = await beginScan(request, segments, firstScanned);
   const { epochs } = begin;
-  const endOffset = await scanSegments(request, segments, firstScanned, begin);
+  const { endOffset, unsavedFrom } = await scanSegments(request, segments, firstScanned, begin);
   epochs.truncateFromEnd(endOffset);
   const firstOffset = segments[0]?.baseOffset ?? 0;
   const startOffset = Math.max(request.startOffset, firstOffset);
@@ -84,7 +88,8 @@ export async function recoverLog(request: RecoveryRequest): Promise<RecoveredLog
   }
   epochs.truncateFromStart(firstOffset);
   await recoverProducers(request, segments, epochs, endOffset);
-  return { segments, epochs, areEpochsSaved: isSame(begin.savedEpochs, epochs), startOffset };
+  const areEpochsSaved = isSame(begin.savedEpochs, epochs);
+  return { segments, epochs, areEpochsSaved, syncedOffset: unsavedFrom ?? endOffset, startOffset };
 }
 
 function isSame(saved: LeaderEpochHistory | undefined, { entries }: LeaderEpochHistory): boolean {
@@ -117,7 +122,7 @@ async function beginLog(request: RecoveryRequest): Promise<Omit<RecoveredLog, 's
   await writeLeaderEpochCheckpoint(files, directory, epochs);
   const segment = Segment.create(context, startOffset);
   await files.syncDirectory(directory);
-  return { segments: [segment], epochs, areEpochsSaved: true };
+  return { segments: [segment], epochs, areEpochsSaved: true, syncedOffset: startOffset };
 }
 
 /** Finishes a removal that a crash interrupted: of these segments any may be left, with holes between them. */
@@ -142,8 +147,8 @@ interface ScanBegin {
   /** Of all batches below `place`; there may be later ones, which the scan replaces. */
   readonly epochs: LeaderEpochHistory;
   /**
-   * As they were saved, before what was appended under them was acknowledged: what each batch must have. Undefined when
-   * nothing is saved any more.
+   * As they were saved, before what was appended under them was synced: what each batch must have, unless the journal
+   * vouches for it. Undefined when nothing is saved any more.
    */
   readonly savedEpochs: LeaderEpochHistory | undefined;
 }
@@ -198,16 +203,17 @@ async function requireAgreement(
   );
 }
 
-/** Returns the log's end offset; takes the segments out that lie beyond it. */
+/** Finds where the log ends; takes the segments out that lie beyond it. */
 async function scanSegments(
   request: RecoveryRequest,
   segments: Segment[],
   firstScanned: number,
   { place, epochs, savedEpochs }: ScanBegin,
-): Promise<number> {
-  const { context, cleanShutdown, recoveryPoint, allowsGaps } = request;
+): Promise<{ readonly endOffset: number; readonly unsavedFrom: number | undefined }> {
+  const { context, cleanShutdown, recoveryPoint, allowsGaps, journaledEpochs } = request;
   const syncedOffset = cleanShutdown ? Number.MAX_SAFE_INTEGER : request.syncedOffset;
   let endOffset = segments[firstScanned]?.baseOffset ?? 0;
+  let unsavedFrom: number | undefined;
   for (let index = firstScanned; index < segments.length; index++) {
     const segment = segments[index];
     if (segment === undefined) break;
@@ -222,10 +228,12 @@ async function scanSegments(
     const end = await recoverSegment(segment, from, {
       allowsGaps,
       epochs,
-      savedEpochAt: (offset) => savedEpochs?.epochAt(offset),
+      savedEpochs,
+      journaledEpochs,
       syncedOffset,
     });
     endOffset = segment.nextOffset;
+    unsavedFrom ??= end.unsavedFrom;
     if (end.unsyncedFrom !== undefined) await rewrite(segment.log, end.unsyncedFrom, segment.sizeBytes);
     if (end.problem !== undefined) {
       if (endOffset < syncedOffset) throw corruptLog(segment.log.path, end.position, end.problem);
@@ -244,13 +252,13 @@ async function scanSegments(
       `the log ends at offset ${endOffset}, and was synced up to ${Math.max(recoveryPoint, request.syncedOffset)}`,
     );
   }
-  if (cleanShutdown) return endOffset;
+  if (cleanShutdown) return { endOffset, unsavedFrom };
   for (const segment of segments.slice(firstScanned)) {
     await segment.log.sync();
     segment.isDirty = false;
   }
   await context.files.syncDirectory(context.directory);
-  return endOffset;
+  return { endOffset, unsavedFrom };
 }
 
 async function dropSegments(segments: Segment[], from: number, context: SegmentContext, reason: string): Promise<void> {

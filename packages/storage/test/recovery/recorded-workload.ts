@@ -20,6 +20,8 @@ export interface Expectation {
   readonly from: number;
   /** Their records were acknowledged, and not taken away. */
   readonly must: readonly WorkRecord[];
+  /** Were appended, and not taken away: what a process that is killed leaves, whether it synced or not. */
+  readonly written: readonly WorkRecord[];
   /** Whatever is found is one of these; without compaction, from the first found on, there is none left out. */
   readonly may: readonly WorkRecord[];
   readonly startOffsets: readonly number[];
@@ -68,7 +70,7 @@ export class Recorder {
 
   static async run(steps: readonly WorkStep[], config: Partial<LogConfig> = {}): Promise<Workload> {
     const recorder = new Recorder(config);
-    recorder.#expect([], [], [0], [0]);
+    recorder.#expect({ must: [], written: [], may: [], startOffsets: [0], canBeEmptyAt: [0] });
     recorder.partition = await TestPartition.open(recorder.disk, { clock: recorder.clock, config });
     for (const step of steps) await recorder.#step(step);
     return {
@@ -88,7 +90,7 @@ export class Recorder {
     switch (step.do) {
       case 'append': {
         const { bytes, records } = this.#batch(step);
-        this.#expectNow([...before, ...records]);
+        this.#expectNow(before, [...before, ...records]);
         log.append(bytes, { origin: 'client', leaderEpoch: this.#epoch });
         this.records = [...before, ...records];
         break;
@@ -101,25 +103,32 @@ export class Recorder {
         break;
       case 'truncate': {
         const cut = before.find((record) => record.offset === step.to)?.batch ?? step.to;
-        const synced = this.#synced().filter((record) => record.offset < cut);
-        this.#expect(synced, before, [this.startOffset], []);
+        const must = this.#synced().filter((record) => record.offset < cut);
+        const written = before.filter((record) => record.offset < cut);
+        this.#expect({ must, written, may: before, startOffsets: [this.startOffset], canBeEmptyAt: [] });
         await log.truncateTo(step.to);
-        this.records = before.filter((record) => record.offset < cut);
+        this.records = written;
         break;
       }
       case 'reset':
-        this.#expect([], before, [this.startOffset, step.to], [this.startOffset, step.to]);
+        this.#expect({
+          must: [],
+          written: [],
+          may: before,
+          startOffsets: [this.startOffset, step.to],
+          canBeEmptyAt: [this.startOffset, step.to],
+        });
         await log.resetTo(step.to);
         this.records = [];
         this.startOffset = step.to;
         break;
       case 'delete':
-        this.#expectStart(step.to, log.endOffset);
+        this.#expectStart(step.to);
         await log.advanceStartOffset(step.to);
         this.startOffset = step.to;
         break;
       case 'retain': {
-        this.#expectStart(log.syncedEndOffset, log.endOffset);
+        this.#expectStart(log.syncedEndOffset);
         log.setConfig({ ...log.config, retentionBytes: step.bytes });
         await log.applyRetention(log.syncedEndOffset);
         log.setConfig({ ...log.config, retentionBytes: -1 });
@@ -142,7 +151,8 @@ export class Recorder {
     const left = new Set((await this.partition.readAll()).map((record) => record.offset));
     this.records = before.filter((record) => left.has(record.offset));
     const must = this.records.filter((record) => record.offset < log.syncedEndOffset);
-    this.expectations.push({ from, must, may: before, startOffsets: [this.startOffset], canBeEmptyAt: [] });
+    const startOffsets = [this.startOffset];
+    this.expectations.push({ from, must, written: this.records, may: before, startOffsets, canBeEmptyAt: [] });
   }
 
   #batch(step: Extract<WorkStep, { do: 'append' }>): { readonly bytes: Uint8Array; readonly records: WorkRecord[] } {
@@ -172,29 +182,21 @@ export class Recorder {
     return this.records.filter((record) => record.offset < syncedEndOffset);
   }
 
-  #expectNow(may: readonly WorkRecord[]): void {
+  #expectNow(written: readonly WorkRecord[], may = written): void {
     const must = this.#synced();
-    this.#expect(
-      must,
-      may,
-      [this.startOffset],
-      must.length === 0 ? [this.startOffset, this.partition.log.syncedEndOffset] : [],
-    );
+    const startOffsets = [this.startOffset];
+    const canBeEmptyAt = must.length === 0 ? [this.startOffset, this.partition.log.syncedEndOffset] : [];
+    this.#expect({ must, written, may, startOffsets, canBeEmptyAt });
   }
 
   /** The start offset is moving to somewhere up to `to`; what it waits for to be synced may be acknowledged by then. */
-  #expectStart(to: number, _endOffset: number): void {
+  #expectStart(to: number): void {
     const startOffsets = [this.startOffset];
     for (let offset = this.startOffset + 1; offset <= to; offset++) startOffsets.push(offset);
-    this.#expect(this.#synced(), this.records, startOffsets, []);
+    this.#expect({ must: this.#synced(), written: this.records, may: this.records, startOffsets, canBeEmptyAt: [] });
   }
 
-  #expect(
-    must: readonly WorkRecord[],
-    may: readonly WorkRecord[],
-    startOffsets: readonly number[],
-    canBeEmptyAt: readonly number[],
-  ): void {
-    this.expectations.push({ from: this.disk.operations.length, must, may, startOffsets, canBeEmptyAt });
+  #expect(expectation: Omit<Expectation, 'from'>): void {
+    this.expectations.push({ from: this.disk.operations.length, ...expectation });
   }
 }
