@@ -65,7 +65,7 @@ class Producing {
           continue;
         }
         if (identity !== undefined && !isSame(identity, transaction)) throw severalProducers();
-        waiting.push(this.#waitingBatch(index, entry, batch));
+        waiting.push(this.#waitingBatch(index, entry, batch, context.memory));
         identity = transaction;
       } catch (error) {
         this.#fail(index, error);
@@ -134,15 +134,16 @@ class Producing {
     if (entry !== undefined) this.#results[index] = failedResult(this.#services, entry, error);
   }
 
-  /** The payload is gone by then: it is copied. What was true of the partition may not be any more: it is looked at again. */
-  #waitingBatch(index: number, entry: Entry, batch: Uint8Array): WaitingBatch {
-    this.#services.transactions.admission.requireRoom(batch.length);
-    const copy = Uint8Array.from(batch);
+  /** The payload is gone by then, unless it is kept. What was true of the partition may not be any more: it is looked at again. */
+  #waitingBatch(index: number, entry: Entry, batch: Uint8Array, frameMemory: RequestContext['memory']): WaitingBatch {
+    const { bytes, memory } = this.#services.transactions.admission.keep(batch, frameMemory);
     const settled = (settle: () => void): void => {
       try {
         settle();
       } catch (error) {
         this.#fail(index, error);
+      } finally {
+        memory.release();
       }
       this.#waitingForAdmission -= 1;
       if (this.#waitingForAdmission === 0) this.#done?.();
@@ -153,7 +154,7 @@ class Producing {
       bytes: batch.length,
       admitted: () => {
         settled(() => {
-          this.#append(index, entry, this.#partitionOf(entry), copy, undefined);
+          this.#append(index, entry, this.#partitionOf(entry), bytes, memory);
         });
       },
       refused: (error) => {

@@ -4,7 +4,7 @@
  * All that arrives for one partition and producer epoch meanwhile waits in line, for it must be appended in the order of
  * its arrival. What one request brings is asked for at once.
  */
-import { protocolError } from '@millrace/protocol';
+import { FrameMemory, protocolError, SlabPool } from '@millrace/protocol';
 import { partitionKey } from '../assignor/topic-partition.js';
 import type { TransactionIdentity, TransactionPartition, TransactionVerifier } from './transaction-verifier.js';
 
@@ -15,12 +15,22 @@ export interface WaitingBatch extends TransactionPartition {
   readonly refused: (error: unknown) => void;
 }
 
+/** A batch as long as it waits, and the memory in which it lies: to be released once. */
+export interface KeptBatch {
+  readonly bytes: Uint8Array;
+  readonly memory: FrameMemory;
+}
+
 /** Of all that wait together. */
 const maxWaitingBytes = 128 * 1024 * 1024;
+/** Of memory that lies ready for the next that wait. */
+const maxFreeBytes = 8 * 1024 * 1024;
 
 export class TransactionAdmission {
   readonly #verifier: Pick<TransactionVerifier, 'add'>;
   readonly #lines = new Map<string, WaitingBatch[]>();
+  /** Memory for what arrived in the socket's own. */
+  readonly #slabs = new SlabPool({ maxFreeBytes });
   #bytes = 0;
 
   constructor(verifier: Pick<TransactionVerifier, 'add'>) {
@@ -32,9 +42,21 @@ export class TransactionAdmission {
     return this.#lines.has(lineKey(identity, { topicId, partition }));
   }
 
-  requireRoom(bytes: number): void {
-    if (this.#bytes + bytes <= maxWaitingBytes) return;
-    throw protocolError('THROTTLING_QUOTA_EXCEEDED', 'Too many batches wait for their transactions: try again later.');
+  /** Bytes of a request beyond its end: as they are where the memory they lie in can be kept, else copied. */
+  keep(batch: Uint8Array, memory: FrameMemory | undefined): KeptBatch {
+    if (this.#bytes + batch.length > maxWaitingBytes) {
+      throw protocolError(
+        'THROTTLING_QUOTA_EXCEEDED',
+        'Too many batches wait for their transactions: try again later.',
+      );
+    }
+    if (memory !== undefined) {
+      memory.retain();
+      return { bytes: batch, memory };
+    }
+    const slab = this.#slabs.take(batch.length);
+    slab.set(batch);
+    return { bytes: slab.subarray(0, batch.length), memory: new FrameMemory(slab, this.#slabs) };
   }
 
   wait(identity: TransactionIdentity, batches: readonly WaitingBatch[]): void {

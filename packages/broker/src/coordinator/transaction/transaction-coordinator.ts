@@ -268,6 +268,8 @@ export class TransactionCoordinator {
       onDone: () => {
         this.#metrics.markersWritten(this.#nowMs - decidedMs);
         void this.#complete({ kind: 'complete-transaction', transactionalId, last }, index, led);
+        // What they ask for comes after that in the log, and is not answered before both are committed.
+        led.waiters.ended(transactionalId);
       },
     });
   }
