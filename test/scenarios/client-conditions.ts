@@ -14,8 +14,8 @@ const partition = '([A-Z]|[\\w.]+-\\d+)';
 
 export const clientConditions: readonly ClientCondition[] = [
   condition('a commit is asked for', ({ stage }) => {
-    const isAsked = ({ outcome, isCommitAsked, writes }: TransactionEntry): boolean =>
-      outcome === 'pending' && isCommitAsked && writes.length > 0;
+    const isAsked = ({ outcome, commitAskedMs, writes }: TransactionEntry): boolean =>
+      outcome === 'pending' && commitAskedMs < Infinity && writes.length > 0;
     const before = stage.history.transactions.entries.filter(isAsked);
     return () => stage.history.transactions.entries.some((entry) => isAsked(entry) && !before.includes(entry));
   }),

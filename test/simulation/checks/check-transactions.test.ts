@@ -17,7 +17,7 @@ function invariants({ outcome, there }: Told, read?: string): string[] {
     reads: [],
     begunMs: 0,
     endedMs: 1,
-    isCommitAsked: true,
+    commitAskedMs: 1,
     outcome,
     error: undefined,
   });

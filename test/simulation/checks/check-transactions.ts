@@ -4,9 +4,12 @@
  *   to be committed, nothing when it was told to be aborted;
  * - C3: nobody who reads committed records ever gets another;
  * - C4: an offset stands for one value, for everybody, for ever;
+ * - C8, C9: what was read before the end was stable (`check-stable-reads.ts`), and E6: what was copied (`check-copies.ts`);
  * - E7: transactions that read and write lists stand in an order (`transaction-cycles.ts`).
  */
 import type { TransactionEntry, TransactionHistory } from '../workload/transaction-history.js';
+import { checkCopies } from './check-copies.js';
+import { checkStableReads } from './check-stable-reads.js';
 import { anomaliesOf, type ListTransaction } from './transaction-cycles.js';
 import { violation, type Violation } from './violation.js';
 
@@ -23,6 +26,8 @@ export function checkTransactions(history: TransactionHistory): Violation[] {
   return [
     ...history.entries.flatMap((entry) => atomicity(entry, offsets)).slice(0, 3),
     ...earlyReads(history),
+    ...checkStableReads(history),
+    ...checkCopies(history),
     ...cycles(history, offsets),
   ];
 }

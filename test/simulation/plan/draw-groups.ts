@@ -17,22 +17,24 @@ type Drawn = Pick<PlanConfig, 'groups' | 'nodeSettings'>;
 export function drawGroups(config: PlanConfig, choice: Choice): Drawn {
   if (!choice.chance(share)) return { groups: [], nodeSettings: config.nodeSettings };
   const groups = Array.from({ length: choice.of([1, 1, 1, 2]) }, (_, index) => drawGroup(config, index, choice));
-  const sessionMs = choice.of(config.link.maxMs < 20 ? [400, 1000, 3000] : [1000, 3000]);
-  const { 'segment.ms': segmentMs, 'connection.max.requests': maxRequests, ...settings } = config.nodeSettings;
+  return { groups, nodeSettings: withGroupSettings(config, choice) };
+}
+
+/** The settings of nodes that coordinate groups. */
+export function withGroupSettings({ link, nodeSettings }: PlanConfig, choice: Choice): PlanConfig['nodeSettings'] {
+  const sessionMs = choice.of(link.maxMs < 20 ? [400, 1000, 3000] : [1000, 3000]);
+  const { 'segment.ms': segmentMs, 'connection.max.requests': maxRequests, ...settings } = nodeSettings;
   return {
-    groups,
-    nodeSettings: {
-      ...settings,
-      // What is compacted cannot be looked through afterwards.
-      ...(segmentMs === undefined || choice.chance(0.8) ? {} : { 'segment.ms': segmentMs }),
-      // With one alone every commit waits behind a heartbeat that the broker holds, for longer than some members wait.
-      ...(maxRequests === undefined ? {} : { 'connection.max.requests': maxRequests === '1' ? '2' : maxRequests }),
-      'group.consumer.session.timeout.ms': String(sessionMs),
-      'group.consumer.heartbeat.interval.ms': String(Math.max(50, Math.floor(sessionMs / choice.of([3, 5])))),
-      'offsets.topic.num.partitions': String(choice.of([1, 1, 2, 4])),
-      // Clocks jump by days: a group that was empty for a moment would have lost its offsets.
-      'offsets.retention.minutes': String(2 ** 31 - 1),
-    },
+    ...settings,
+    // What is compacted cannot be looked through afterwards.
+    ...(segmentMs === undefined || choice.chance(0.8) ? {} : { 'segment.ms': segmentMs }),
+    // With one alone every commit waits behind a heartbeat that the broker holds, for longer than some members wait.
+    ...(maxRequests === undefined ? {} : { 'connection.max.requests': maxRequests === '1' ? '2' : maxRequests }),
+    'group.consumer.session.timeout.ms': String(sessionMs),
+    'group.consumer.heartbeat.interval.ms': String(Math.max(50, Math.floor(sessionMs / choice.of([3, 5])))),
+    'offsets.topic.num.partitions': String(choice.of([1, 1, 2, 4])),
+    // Clocks jump by days: a group that was empty for a moment would have lost its offsets.
+    'offsets.retention.minutes': String(2 ** 31 - 1),
   };
 }
 

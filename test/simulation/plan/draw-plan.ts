@@ -4,6 +4,7 @@
  */
 import { seededRandom } from '@millrace/testkit';
 import { Choice } from './choice.js';
+import { aimedAtCopiers, drawCopiers, withCopierOperations } from './draw-copiers.js';
 import { drawFaults } from './draw-faults.js';
 import { aimedAtCoordinators, drawGroups, withMemberOperations } from './draw-groups.js';
 import { drawOperations } from './draw-operations.js';
@@ -23,14 +24,18 @@ export function drawPlan(seed: number, options: DrawOptions): Plan {
   const ofGroups = choice('groups');
   const ofTransactions = choice('transactions');
   const grouped: PlanConfig = { ...plain, ...drawGroups(plain, ofGroups) };
-  const config: PlanConfig = { ...grouped, ...drawTransactions(grouped, ofTransactions) };
+  const transacting: PlanConfig = { ...grouped, ...drawTransactions(grouped, ofTransactions) };
+  const ofCopiers = choice('copiers');
+  const config: PlanConfig = { ...transacting, ...drawCopiers(transacting, ofCopiers) };
   const operations = drawOperations(config, choice('operations'), size);
   const faults = drawFaults(config, choice('faults'), size);
+  const ofClients = withTransactions(config, withMemberOperations(config, operations, ofGroups), ofTransactions);
+  const aimed = aimedAtTransactions(config, aimedAtCoordinators(config, faults, ofGroups), ofTransactions);
   return {
     seed,
     config,
-    operations: withTransactions(config, withMemberOperations(config, operations, ofGroups), ofTransactions),
-    faults: aimedAtTransactions(config, aimedAtCoordinators(config, faults, ofGroups), ofTransactions),
+    operations: withCopierOperations(config, ofClients, ofCopiers),
+    faults: aimedAtCopiers(config, aimed, ofCopiers),
   };
 }
 

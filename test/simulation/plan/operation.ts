@@ -9,7 +9,8 @@ export type Operation =
   | GrowTopic
   | MemberOperation
   | TransactOperation
-  | TransactorOperation;
+  | TransactorOperation
+  | CopierOperation;
 
 interface Scheduled {
   /** Unique in a plan, and kept when a plan is made smaller: values of records begin with it. */
@@ -95,6 +96,14 @@ export interface TransactorOperation extends Scheduled {
   readonly kind: 'transactor';
   readonly transactor: number;
   /** `kill`: the program is there again after `forMs`. `restart`: with another producer. */
+  readonly action: 'kill' | 'pause' | 'restart';
+  readonly forMs: number;
+}
+
+export interface CopierOperation extends Scheduled {
+  readonly kind: 'copier';
+  readonly copier: number;
+  /** `kill`: the program is there again after `forMs`. `restart`: it leaves in order, and comes back at once. */
   readonly action: 'kill' | 'pause' | 'restart';
   readonly forMs: number;
 }

@@ -3,6 +3,17 @@ export interface TransactionsPlan {
   readonly partitions: number;
   readonly replicationFactor: number;
   readonly transactors: readonly TransactorPlan[];
+  /** Members of a group that copy what is committed to another topic, in transactions of their own; none where it is not said. */
+  readonly copiers?: readonly CopierPlan[];
+}
+
+export interface CopierPlan {
+  readonly isStatic: boolean;
+  readonly transactionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly maxPollIntervalMs: number;
+  /** What it does between a batch and the commit. */
+  readonly workMs: number;
 }
 
 export interface TransactorPlan {

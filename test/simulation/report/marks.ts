@@ -80,6 +80,9 @@ export const simulatorMarks = [
   'transactor-killed',
   'transactor-fenced',
   'commit-asked-again',
+  'record-copied',
+  'copier-killed',
+  'copier-failed',
 ] as const;
 
 export const allMarks: readonly string[] = [...Object.values(markedLines), ...simulatorMarks];

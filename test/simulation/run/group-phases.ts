@@ -77,7 +77,7 @@ export class GroupPhases {
   /** In the end, on what all nodes have on their disks. */
   audit(disks: readonly FileSystem[]): Violation[] {
     const { history, marks, plan } = this.#workload;
-    if (this.#groups.length === 0) return [];
+    if (this.#groups.length === 0 && (plan.config.transactions?.copiers ?? []).length === 0) return [];
     const logs = disks.flatMap((files) => readGroupLogs(files, dataDirectory));
     const topics = new Set(plan.config.topics.filter(({ role }) => role !== 'churned').map(({ name }) => name));
     const forgetful = forgetfulTopics(plan);

@@ -99,7 +99,8 @@ export class Phases {
     this.#transactions = new TransactionPhases(this.#workload, this.violations);
     const clients = [
       ...[...this.#producers, ...this.#consumers].map(({ node }) => node),
-      ...[...this.#groups.members, ...this.#transactions.transactors].map(({ node }) => node),
+      ...this.#groups.members.map(({ node }) => node),
+      ...[...this.#transactions.transactors, ...this.#transactions.copiers].map(({ node }) => node),
     ];
     this.#machines = new Set([...clients, this.#probe.node, 'admin']);
     this.#faults = new FaultDriver({
@@ -236,6 +237,7 @@ export class Phases {
       consumers: this.#consumers,
       members: this.#groups.members,
       transactors: this.#transactions.transactors,
+      copiers: this.#transactions.copiers,
       violations: this.violations,
     });
   }
@@ -292,6 +294,7 @@ export class Phases {
       ),
     );
     await this.#groups.settle(admin, counts);
+    await this.#transactions.settle(admin);
   }
 
   /** A16: every replica is in sync again. */

@@ -7,6 +7,7 @@ import type { Plan } from '../plan/plan.js';
 import type { Marks } from '../report/marks.js';
 import type { TimeLine } from '../report/time-line.js';
 import type { AdministeringClient } from '../workload/administering-client.js';
+import type { Copier } from '../workload/copier.js';
 import type { ConsumingClient } from '../workload/consuming-client.js';
 import type { History } from '../workload/history.js';
 import type { MemberClient } from '../workload/member-client.js';
@@ -23,6 +24,7 @@ export interface Stage {
   readonly consumers: readonly ConsumingClient[];
   readonly members: readonly MemberClient[];
   readonly transactors: readonly Transactor[];
+  readonly copiers: readonly Copier[];
   readonly admin: AdministeringClient;
   readonly history: History;
   readonly marks: Marks;

@@ -5,6 +5,7 @@
 import type { Plan, PlanConfig } from '../plan/plan.js';
 import { groupsWithout, groupSteps } from './group-steps.js';
 import { without, type Step } from './steps.js';
+import { transactionSteps } from './transaction-steps.js';
 
 export interface ShrinkOptions {
   /** Whether the promise is still broken. */
@@ -78,7 +79,7 @@ function configSteps({ config, operations }: Plan): Step[] {
       plan.config.consumers.length > 0 ? change({ consumers: plan.config.consumers.slice(1) })(plan) : undefined,
     (plan) => withoutLastProducer(plan),
   ];
-  steps.push(...groupSteps(config));
+  steps.push(...groupSteps(config), ...transactionSteps(config));
   for (const key of Object.keys(config.nodeSettings)) {
     steps.push((plan) => change({ nodeSettings: without(plan.config.nodeSettings, key) })(plan));
   }

@@ -147,11 +147,13 @@ export class AdministeringClient {
   }
 
   /** Transactions that are open, or whose markers are not all written. */
-  async openTransactions(): Promise<string[]> {
+  async openTransactions(): Promise<{ readonly id: string; readonly text: string }[]> {
     const transactions = await this.#admin.listTransactions({}, { timeoutMs: 30_000 });
     return transactions
       .filter(({ state }) => unfinished.has(state))
-      .map(({ transactionalId, producerId, state }) => `${transactionalId} (producer ${producerId}) is ${state}`);
+      .map(({ transactionalId, producerId, state }) => {
+        return { id: transactionalId, text: `${transactionalId} (producer ${producerId}) is ${state}` };
+      });
   }
 
   /** Of its transactional id. */

@@ -15,8 +15,9 @@ export interface TransactionEntry {
   /** What the program got to read while it was open. */
   readonly reads: { readonly partition: number; readonly value: string }[];
   readonly begunMs: number;
+  /** Infinity as long as it was not. */
+  commitAskedMs: number;
   endedMs: number;
-  isCommitAsked: boolean;
   outcome: TransactionOutcome;
   error: string | undefined;
 }
@@ -36,9 +37,18 @@ export interface CommittedList {
   readonly records: readonly { readonly offset: number; readonly value: string }[];
 }
 
+/** What becomes of a record: it says where it came from. */
+export function copyOf(place: { readonly partition: number; readonly offset: number; readonly value: string }): string {
+  return `${place.partition}@${place.offset}=${place.value}`;
+}
+
 export class TransactionHistory {
   readonly entries: TransactionEntry[] = [];
   readonly reads: CommittedRead[] = [];
   /** Of the ledger. */
   readonly lists: CommittedList[] = [];
+  /** Of what was copied from it. */
+  readonly copies: CommittedList[] = [];
+  /** Why copiers began anew. */
+  readonly copierErrors: string[] = [];
 }

@@ -92,7 +92,7 @@ export class Transactor {
     timeLine.add(this.name, 'is killed');
     marks.hit('transactor-killed');
     const entry = this.#open;
-    if (entry !== undefined) this.#end(entry, entry.isCommitAsked ? 'unknown' : 'aborted', 'the program was killed');
+    if (entry !== undefined) this.#end(entry, isCommitAsked(entry) ? 'unknown' : 'aborted', 'the program was killed');
     restartMachine(this.#workload, this.node);
     this.#isPaused = false;
     this.#isDown = true;
@@ -125,8 +125,11 @@ export class Transactor {
   /** When what is begun has ended. */
   async close(): Promise<void> {
     await this.#queue;
-    if (this.#producer !== undefined) await this.#closeProducer(this.#producer);
-    await this.#reader?.close();
+    const [producer, reader] = [this.#producer, this.#reader];
+    this.#producer = undefined;
+    this.#reader = undefined;
+    if (producer !== undefined) await this.#closeProducer(producer);
+    await reader?.close();
   }
 
   async #transact({ id, writes, ending, holdMs }: TransactOperation, life: number): Promise<void> {
@@ -139,7 +142,7 @@ export class Transactor {
       reads: [],
       begunMs: simulation.nowMs,
       endedMs: Infinity,
-      isCommitAsked: false,
+      commitAskedMs: Infinity,
       outcome: 'pending',
       error: undefined,
     };
@@ -157,7 +160,7 @@ export class Transactor {
       }
       if (holdMs > 0) await sleep(clock, holdMs);
       if (ending === 'commit') {
-        entry.isCommitAsked = true;
+        entry.commitAskedMs = simulation.nowMs;
         await this.#commit(tx, life);
         this.#end(entry, 'committed', undefined);
       } else {
@@ -191,7 +194,7 @@ export class Transactor {
 
   async #failed(entry: TransactionEntry, tx: Transaction | undefined, error: unknown): Promise<void> {
     const text = `${errorCode(error)}: ${errorMessage(error)}`;
-    const isUnknown = entry.isCommitAsked && (text.includes('may or may not') || lost.has(errorCode(error)));
+    const isUnknown = isCommitAsked(entry) && (text.includes('may or may not') || lost.has(errorCode(error)));
     if (errorCode(error) === 'PRODUCER_FENCED') this.#workload.marks.hit('transactor-fenced');
     this.#end(entry, isUnknown ? 'unknown' : 'aborted', text);
     if (tx?.isOpen !== true) return;
@@ -254,13 +257,17 @@ export class Transactor {
           readMs: simulation.nowMs,
         });
         // Once the commit is asked for, what is read may be younger than it.
-        if (this.#open?.isCommitAsked === false) this.#open.reads.push({ partition, value: text });
+        if (this.#open !== undefined && !isCommitAsked(this.#open)) this.#open.reads.push({ partition, value: text });
       }
     } catch (error) {
       const failure = { code: errorCode(error), message: errorMessage(error) };
       history.readFailures.push({ consumer: client, topic: ledgerTopic, failedMs: simulation.nowMs, ...failure });
     }
   }
+}
+
+function isCommitAsked({ commitAskedMs }: TransactionEntry): boolean {
+  return commitAskedMs < Infinity;
 }
 
 /** The producer is of no use any more. */
