@@ -37,6 +37,27 @@ test('a topic created again starts anew, and its old id is forgotten', () => {
   expect(cache.updatedMs('orders')).toBe(2);
 });
 
+test('a node that lags behind brings back no topic that was created again, and takes none away', () => {
+  const cache = new MetadataCache();
+  const again = topicEntry('orders', [{ leader: 2, leaderEpoch: 0 }], { topicId: otherId });
+  cache.update(metadata({ metadataPosition: 20, topics: [again] }), 1);
+  const old = topicEntry('orders', [{ leader: 1, leaderEpoch: 9 }]);
+  cache.update(metadata({ metadataPosition: 19, topics: [old] }), 2);
+  cache.update(metadata({ metadataPosition: 10, topics: [missingTopic('orders')] }), 3);
+  expect(cache.topic('orders')?.topicId).toBe(otherId);
+  expect(cache.topicById(ordersId)).toBeUndefined();
+  cache.update(metadata({ metadataPosition: 20, topics: [missingTopic('orders')] }), 4);
+  expect(cache.topic('orders')).toBeUndefined();
+});
+
+test('another cluster at the same addresses begins anew, however short its history is', () => {
+  const cache = new MetadataCache();
+  cache.update(metadata({ metadataPosition: 20, topics: [topicEntry('orders', [{ leader: 1, leaderEpoch: 9 }])] }), 1);
+  const other = topicEntry('orders', [{ leader: 1, leaderEpoch: 0 }], { topicId: otherId });
+  cache.update(metadata({ clusterId: 'another', metadataPosition: 3, topics: [other] }), 2);
+  expect(cache.topic('orders')?.topicId).toBe(otherId);
+});
+
 test('a topic that the cluster does not know is forgotten; any other error leaves what was known', () => {
   const cache = new MetadataCache();
   cache.update(metadata({ topics: [topicEntry('orders', [{ leader: 1, leaderEpoch: 9 }])] }), 1);

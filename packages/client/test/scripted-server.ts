@@ -142,6 +142,7 @@ export function metadata(fields: Partial<MetadataResponse> = {}): MetadataRespon
   return {
     clusterId: 'cluster-a',
     controllerId: 1,
+    metadataPosition: 0,
     nodes: [{ nodeId: 1, host: 'node1', port: 7400, rack: null }],
     topics: [],
     ...fields,

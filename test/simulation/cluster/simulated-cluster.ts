@@ -183,6 +183,8 @@ export class SimulatedCluster {
     timeLine.add(node.name, `loses power while ${node.state}; unsynced data is ${fate}`);
     marks.hit('power-cut');
     if (node.state === 'starting') marks.hit('power-cut-while-starting');
+    const unsynced = simulation.disk(node.name).unsyncedPaths();
+    if (unsynced.some((path) => path.endsWith('.log'))) marks.hit('power-cut-with-unsynced-records');
     this.#ended(node, () => simulation.crash(node.name, fate));
   }
 

@@ -44,6 +44,18 @@ export const markedLines: Readonly<Record<string, string>> = {
   'cannot write an index': 'index-write-failed',
   'peer does not read its replies: connection closed': 'slow-reader-cut-off',
   'housekeeping failed; it is tried again': 'housekeeping-failed',
+  'cutting a replica where it left its leader': 'replica-cut-on-divergence',
+  'cutting a replica below its high watermark: the leader has other records there': 'replica-cut-below-high-watermark',
+  'replica begins anew: the leader has deleted all that it holds': 'replica-begun-anew',
+  'change of an in-sync set refused': 'in-sync-change-refused',
+  'the registration of this node is not known any more; it registers again': 'registration-lost',
+  'the controller has not answered for a whole session: others may lead what this node leads': 'session-lived-through',
+  'asking the controller to move leaderships away: a log that this node leads has failed, or its disk hangs':
+    'leader-with-failed-disk',
+  'A broker is silent and gets fenced': 'silent-broker-fenced',
+  'Leaderships moved to preferred replicas': 'preferred-leaders-elected',
+  'coordinator cannot load its state; it is tried again': 'coordinator-load-failed',
+  'transaction aborted: it was open for too long': 'transaction-timed-out',
 };
 
 /** Marks that the simulator itself sets. */
@@ -56,6 +68,12 @@ export const simulatorMarks = [
   'bit-flipped',
   'start-failed',
   'node-gave-up',
+  'in-sync-set-shrunk',
+  'in-sync-set-grown',
+  'leader-moved',
+  'leader-lost',
+  'elected-from-eligible',
+  'quorum-term-passed',
   'send-unknown',
   'send-unknown-but-in-log',
   'send-failed',

@@ -16,6 +16,7 @@ import { dataDirectory, SimulatedCluster } from '../cluster/simulated-cluster.js
 import { FaultDriver } from '../faults/fault-driver.js';
 import type { Operation } from '../plan/operation.js';
 import type { DelayRange, Plan } from '../plan/plan.js';
+import { markMetadata } from '../report/mark-metadata.js';
 import type { Marks } from '../report/marks.js';
 import type { TimeLine } from '../report/time-line.js';
 import { AdministeringClient } from '../workload/administering-client.js';
@@ -391,7 +392,9 @@ export class Phases {
       files: simulation.disk(name).files(),
       rotten: this.#faults.rottenOf(name),
     }));
-    this.violations.push(...checkMetadata(readAllMetadata(disks, dataDirectory)));
+    const metadata = readAllMetadata(disks, dataDirectory);
+    markMetadata(metadata, this.#options.marks);
+    this.violations.push(...checkMetadata(metadata));
     const drains = history.drainsOf('after the restart');
     this.violations.push(...(await checkDisks(disks, drains, dataDirectory)));
     const files = disks.map((disk) => disk.files);

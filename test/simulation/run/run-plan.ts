@@ -4,6 +4,7 @@ import { Simulation } from '@millrace/testkit';
 import { checkHistory } from '../checks/check-history.js';
 import { violation, type Violation } from '../checks/violation.js';
 import type { Plan } from '../plan/plan.js';
+import { markHistory } from '../report/mark-history.js';
 import { Marks } from '../report/marks.js';
 import { TimeLine, type TimeLineEntry } from '../report/time-line.js';
 import { History } from '../workload/history.js';
@@ -58,6 +59,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     violations.push(violation(invariantOf(error), errorMessage(error), stackOf(error)));
   }
   violations.push(...phases.violations, ...checkHistory(history, plan));
+  markHistory(history, marks);
   return {
     plan,
     violations,

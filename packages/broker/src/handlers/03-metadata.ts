@@ -35,7 +35,9 @@ export function metadataHandler(services: BrokerServices): AnyHandler {
     const nodes = [...image.brokers.values()]
       .filter(({ roles, state }) => roles.includes('broker') && state !== 'fenced')
       .map(({ nodeId, host, port, rack }) => ({ nodeId, host, port, rack }));
-    return { body: { clusterId: services.clusterId, controllerId: services.controller.controllerId, nodes, topics } };
+    const { clusterId, controller } = services;
+    const { controllerId } = controller;
+    return { body: { clusterId, controllerId, metadataPosition: image.position, nodes, topics } };
   });
 }
 

@@ -31,6 +31,9 @@ const request = z.object({
 const response = z.object({
   clusterId: name('Id of the cluster.'),
   controllerId: naturalOrNone('Node that leads the controller quorum; -1: unknown.'),
+  metadataPosition: natural(
+    'How far the node that answers knows the metadata log: of two replies the one with the lower position is older.',
+  ),
   nodes: z
     .array(
       z.object({

@@ -70,15 +70,12 @@ export class SimulatedDisk {
 
   /** Of all files, sorted. */
   paths(): string[] {
-    const found: string[] = [];
-    const collect = (directory: DirectoryInode, prefix: string): void => {
-      for (const [name, inode] of directory.entries) {
-        if (inode.kind === 'directory') collect(inode, `${prefix}${name}/`);
-        else found.push(`${prefix}${name}`);
-      }
-    };
-    collect(this.tree.root, '');
-    return found.sort();
+    return this.#pathsOf(() => true);
+  }
+
+  /** Of the files with content that a power cut may take away, sorted. */
+  unsyncedPaths(): string[] {
+    return this.#pathsOf(({ unsynced }) => unsynced.length > 0);
   }
 
   /** Flips bit `bit` (8 per byte, the lowest first) of a file, on the disk and in the cache. */
@@ -143,6 +140,18 @@ export class SimulatedDisk {
       replay.apply(operation);
       yield { count: index + 1, disk: replay.crash(index + 1) };
     }
+  }
+
+  #pathsOf(isWanted: (file: FileInode) => boolean): string[] {
+    const found: string[] = [];
+    const collect = (directory: DirectoryInode, prefix: string): void => {
+      for (const [name, inode] of directory.entries) {
+        if (inode.kind === 'directory') collect(inode, `${prefix}${name}/`);
+        else if (isWanted(inode)) found.push(`${prefix}${name}`);
+      }
+    };
+    collect(this.tree.root, '');
+    return found.sort();
   }
 }
 

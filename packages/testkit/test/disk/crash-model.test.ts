@@ -276,3 +276,12 @@ function outcomes(disk: SimulatedDisk, view: (after: SimulatedDisk) => string): 
   for (let seed = 0; seed < 100; seed += 1) seen.add(view(disk.crash('random', seededRandom(seed).stream('crash'))));
   return [...seen].sort();
 }
+
+test('what a power cut may take away is told by path, until it is synced', async () => {
+  const disk = new SimulatedDisk(seededRandom(1).stream('disk'));
+  const files = disk.files();
+  for (const name of ['/a', '/b']) files.open(name, 'create').write(new Uint8Array([1]), 0, 1, 0);
+  expect(disk.unsyncedPaths()).toEqual(['a', 'b']);
+  await files.open('/a', 'write').sync();
+  expect(disk.unsyncedPaths()).toEqual(['b']);
+});
