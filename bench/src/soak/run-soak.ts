@@ -33,7 +33,7 @@ const recordBytes = 1024;
 const watched = {
   'resident memory, MiB': 20,
   'heap used, MiB': 10,
-  'buffers, MiB': 20,
+  'buffers beyond caches and pools, MiB': 10,
   descriptors: 20,
 } as const;
 type Watched = keyof typeof watched;
@@ -118,7 +118,9 @@ async function sampleAll(): Promise<void> {
     const metric = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1]);
     note('resident memory, MiB', atSeconds, residentBytes() / mib);
     note('heap used, MiB', atSeconds, metric('millrace_process_heap_used_bytes') / mib);
-    note('buffers, MiB', atSeconds, metric('millrace_process_buffers_bytes') / mib);
+    const buffers = metric('millrace_process_buffers_bytes') / mib;
+    // Up to there they fill as they are used; resident memory would show what hides behind that.
+    note('buffers beyond caches and pools, MiB', atSeconds, Math.max(0, buffers - 2 * options.memory));
     note('descriptors', atSeconds, readdirSync(`/proc/${node.pid}/fd`).length);
     await sleep(sampleEveryMs);
   }

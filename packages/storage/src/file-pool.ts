@@ -8,9 +8,10 @@
  *   1. never one with an asynchronous read or sync in flight: it is pinned;
  *   2. a clean one first. One with writes that no sync covered is closed only when no clean one is near: the kernel
  *      reports a failed write-back to a descriptor that was open at the time, and we want to hear of it.
- * When all are pinned the bound is passed for that moment and kept again as soon as a pin goes.
+ * When all are pinned the bound is passed for that moment and kept again as soon as a pin goes. A thousand syncs may be under
+ * way at once: the hand must not meet those files, or each open would look at all of them.
  *
- * Invariants: `#open` holds exactly the pooled files with an open handle; a pinned file is in it.
+ * Invariants: `#openCount` counts the pooled files with an open handle; `#idle` holds exactly those that are not pinned.
  */
 import { assert, MillraceError, type File, type FileSystem, type OpenMode } from '@millrace/base';
 
@@ -27,8 +28,9 @@ const dirtyLooks = 32;
 export class FilePool {
   readonly #files: FileSystem;
   readonly #maxOpenFiles: number;
+  #openCount = 0;
   /** In the order of the hand: the first is looked at next. */
-  readonly #open = new Set<PooledFile>();
+  readonly #idle = new Set<PooledFile>();
 
   constructor(files: FileSystem, options: FilePoolOptions = {}) {
     this.#files = files;
@@ -37,7 +39,7 @@ export class FilePool {
   }
 
   get openCount(): number {
-    return this.#open.size;
+    return this.#openCount;
   }
 
   /** Opens at once, so that a missing or existing file is told here; modes are those of `FileSystem.open`. */
@@ -49,26 +51,34 @@ export class FilePool {
 
   /** For `PooledFile` only: a handle is about to be opened. */
   makeRoom(): void {
-    while (this.#open.size >= this.#maxOpenFiles) {
-      const victim = this.#victim();
-      if (victim === undefined) return;
-      victim.evict();
-    }
+    this.#shrinkTo(this.#maxOpenFiles - 1);
   }
 
-  /** For `PooledFile` only: a handle was opened. */
+  /** For `PooledFile` only: a handle was opened, by a file that is not pinned. */
   opened(file: PooledFile): void {
-    this.#open.add(file);
+    this.#openCount++;
+    this.#idle.add(file);
   }
 
-  /** For `PooledFile` only: a handle was closed. */
+  /** For `PooledFile` only: a handle was closed, of a file that is not pinned. */
   closed(file: PooledFile): void {
-    this.#open.delete(file);
+    this.#openCount--;
+    this.#idle.delete(file);
   }
 
-  /** For `PooledFile` only: the last pin of a file went; the bound may have been passed meanwhile. */
-  unpinned(): void {
-    while (this.#open.size > this.#maxOpenFiles) {
+  /** For `PooledFile` only: it was pinned for the first time. */
+  pinned(file: PooledFile): void {
+    this.#idle.delete(file);
+  }
+
+  /** For `PooledFile` only: its last pin went; the bound may have been passed meanwhile. */
+  unpinned(file: PooledFile): void {
+    this.#idle.add(file);
+    this.#shrinkTo(this.#maxOpenFiles);
+  }
+
+  #shrinkTo(count: number): void {
+    while (this.#openCount > count) {
       const victim = this.#victim();
       if (victim === undefined) return;
       victim.evict();
@@ -79,12 +89,11 @@ export class FilePool {
     let dirty: PooledFile | undefined;
     let dirtySeen = 0;
     // Two rounds: the first may only clear the marks of files that were used since the hand last passed.
-    for (let looks = this.#open.size * 2; looks > 0; looks--) {
-      const candidate: PooledFile | undefined = this.#open.values().next().value;
+    for (let looks = this.#idle.size * 2; looks > 0; looks--) {
+      const candidate: PooledFile | undefined = this.#idle.values().next().value;
       if (candidate === undefined) break;
-      this.#open.delete(candidate);
-      this.#open.add(candidate);
-      if (candidate.isPinned) continue;
+      this.#idle.delete(candidate);
+      this.#idle.add(candidate);
       if (candidate.clearUsed()) continue;
       if (!candidate.isDirty) return candidate;
       dirty ??= candidate;
@@ -150,7 +159,7 @@ export class PooledFile implements File {
 
   async read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
     const handle = this.#use();
-    this.#pins++;
+    this.#pin();
     try {
       return await handle.read(buffer, offset, length, position);
     } finally {
@@ -161,7 +170,7 @@ export class PooledFile implements File {
   async sync(): Promise<void> {
     const handle = this.#use();
     const changes = this.#changes;
-    this.#pins++;
+    this.#pin();
     try {
       await handle.sync();
       this.#syncedChanges = changes;
@@ -231,11 +240,16 @@ export class PooledFile implements File {
     return handle;
   }
 
+  #pin(): void {
+    this.#pins++;
+    if (this.#pins === 1) this.#pool.pinned(this);
+  }
+
   #unpin(): void {
     this.#pins--;
     assert(this.#pins >= 0, 'each pin is taken off once');
     if (this.#pins > 0) return;
     if (this.#isClosed) this.evict();
-    else this.#pool.unpinned();
+    else this.#pool.unpinned(this);
   }
 }

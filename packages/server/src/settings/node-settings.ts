@@ -323,13 +323,13 @@ const ownSettings = defineSettings({
   },
   'log.max.open.files': {
     type: 'integer',
-    default: 1000,
+    default: 4000,
     min: 16,
     max: 1_000_000,
     unit: 'count',
     scope: 'node',
     restart: true,
-    text: 'Log files kept open; others are opened when they are needed.',
+    text: 'Log files kept open; others are opened when they are needed. A partition that is written to uses two.',
   },
   'producer.id.expiration.ms': {
     type: 'integer',
