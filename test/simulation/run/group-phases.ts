@@ -119,7 +119,15 @@ export class GroupPhases {
     const ofGroup = this.members.filter((member) => member.group === group);
     const there = ofGroup.filter(({ isIn }) => isIn).length;
     const missing: string[] = [];
-    for (const { node, isOnItsWay } of ofGroup) if (isOnItsWay) missing.push(`${node} is on its way in or out`);
+    for (const { node, isOnItsWay, isBusy, holdings } of ofGroup) {
+      if (isOnItsWay) missing.push(`${node} is on its way in or out`);
+      if (isBusy) missing.push(`${node} has something in hand`);
+      const told = members.find(({ clientId }) => clientId === holdings?.name)?.assignment ?? [];
+      const toldLabels = told.flatMap(({ topic, partitions }) => partitions.map((each) => `${topic}-${each}`));
+      if (!isSame(toldLabels, holdings?.partitions ?? [])) {
+        missing.push(`${node} is to have ${toldLabels.join()}, and has ${holdings?.partitions.join() ?? ''}`);
+      }
+    }
     if (state !== 'stable') missing.push(`it is ${state}`);
     if (members.length !== there) missing.push(`it has ${members.length} members, and ${there} programs run`);
     const owners = new Map<string, number>();
@@ -139,6 +147,10 @@ export class GroupPhases {
     }
     return missing;
   }
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((each) => other.includes(each));
 }
 
 /** A topic may be read no more that was read before. */

@@ -31,6 +31,8 @@ interface Life {
   /** Reading failed: it is about to be replaced. */
   hasFailed: boolean;
   isOver: boolean;
+  /** Calls of the program that have not ended. */
+  inHand: number;
 }
 
 type Item = Pick<TopicPartition, 'topic' | 'partition'> & {
@@ -73,6 +75,16 @@ export class MemberClient {
   get isOnItsWay(): boolean {
     if (this.#life !== undefined) return this.#life.hasFailed;
     return this.#leaving !== undefined || this.#restarts > 0;
+  }
+
+  /** Whether its program has something in hand: it may yet take so long that the member steps back for a while. */
+  get isBusy(): boolean {
+    return this.#life !== undefined && this.#life.inHand > 0;
+  }
+
+  /** What its program was told that it has, and as whom. */
+  get holdings(): { readonly name: string; readonly partitions: readonly string[] } | undefined {
+    return this.#life && { name: this.#life.name, partitions: [...this.#life.owned.keys()] };
   }
 
   perform({ action, forMs }: Pick<MemberOperation, 'action' | 'forMs'>): void {
@@ -126,6 +138,7 @@ export class MemberClient {
       owned,
       hasFailed: false,
       isOver: false,
+      inHand: 0,
     };
     this.#life = life;
     this.#workload.timeLine.add(name, `joins as ${life.memberId}`);
@@ -198,25 +211,38 @@ export class MemberClient {
     try {
       switch (this.#plan.style) {
         case 'records':
-          for await (const record of consumer) await this.#work(life, [record]);
+          for await (const record of consumer) await this.#hold(life, () => this.#work(life, [record]));
           break;
         case 'batches':
-          for await (const batch of consumer.batches()) await this.#work(life, itemsOf(batch));
+          for await (const batch of consumer.batches()) {
+            await this.#hold(life, () => this.#work(life, itemsOf(batch)));
+          }
           break;
         case 'run':
-          await consumer.run({ concurrency: 2, eachBatch: (batch) => this.#work(life, itemsOf(batch)) });
+          await consumer.run({
+            concurrency: 2,
+            eachBatch: (batch) => this.#hold(life, () => this.#work(life, itemsOf(batch))),
+          });
           break;
         case 'manual':
           for await (const batch of consumer.batches()) {
-            const items = itemsOf(batch);
-            await this.#work(life, items);
-            const last = items.at(-1);
-            if (last !== undefined) await this.#commit(life, batch, last.offset + 1);
+            await this.#hold(life, async () => {
+              const items = itemsOf(batch);
+              await this.#work(life, items);
+              const last = items.at(-1);
+              if (last !== undefined) await this.#commit(life, batch, last.offset + 1);
+            });
           }
       }
     } catch (error) {
       this.#failed(life, error);
     }
+  }
+
+  async #hold(life: Life, work: () => Promise<void>): Promise<void> {
+    life.inHand += 1;
+    await work();
+    life.inHand -= 1;
   }
 
   async #work(life: Life, items: readonly Item[]): Promise<void> {

@@ -5,7 +5,15 @@
  *
  * Heartbeats wait at the coordinator until there is news, so that partitions change hands as soon as they are free.
  */
-import { backoffMs, errorMessage, MillraceError, type Backoff, type RandomStream, type Timer } from '@millrace/base';
+import {
+  backoffMs,
+  errorMessage,
+  MillraceError,
+  sleep,
+  type Backoff,
+  type RandomStream,
+  type Timer,
+} from '@millrace/base';
 import {
   consumerGroupHeartbeatApi,
   leaveGroupEpoch,
@@ -64,6 +72,9 @@ export class GroupMember {
   #isOut = false;
   #sinceCommit = 0;
   #isCommitting = false;
+  /** The newest heartbeat, and the request to leave of the last step back, until they are answered or given up. */
+  #beating: Promise<void> = Promise.resolve();
+  #leaving: Promise<void> = Promise.resolve();
   #beatTimer: Timer | undefined;
   #commitTimer: Timer | undefined;
   #watchTimer: Timer | undefined;
@@ -152,7 +163,9 @@ export class GroupMember {
       const { phase } = this.#membership;
       const request = this.#leaveRequest();
       this.#membership.end();
+      if (phase === 'joining') await this.#joinEnds();
       if (phase === 'joining' || phase === 'member') await this.#leave(request);
+      else await this.#leaving;
     }
     this.#beatTimer?.cancel();
     this.#closing.abort(new MillraceError('CONNECTION_CLOSED', 'The consumer was closed.'));
@@ -174,7 +187,7 @@ export class GroupMember {
     this.#beatTimer = undefined;
     if (this.#closing.signal.aborted) return;
     const beat = this.#membership.next(this.#nowMs);
-    if (beat !== undefined) void this.#beat(beat);
+    if (beat !== undefined) this.#beating = this.#beat(beat);
     const { wakeAtMs } = this.#membership;
     if (wakeAtMs === Infinity) return;
     const { clock } = this.#options.client.environment;
@@ -267,7 +280,8 @@ export class GroupMember {
       `The callback of ${stalled.describe()} has run for ${settings.maxPollIntervalMs} ms: this member has left group ${settings.group}, so that others work on its partitions. Raise maxPollIntervalMs when records may take that long.`,
     );
     if (this.#isOut) work.hang(error);
-    await this.#leave(request);
+    this.#leaving = this.#leave(request);
+    await this.#leaving;
     this.#membership.left(this.#nowMs);
     this.#turn();
   }
@@ -284,6 +298,14 @@ export class GroupMember {
       if (isFenced(error)) logger.debug('offsets were not committed: partitions are gone', facts);
       else logger.warn('offsets were not committed; it is tried again', facts);
     }
+  }
+
+  /** Until then the request to leave might overtake the one to join, and leave a member behind that nobody is. */
+  async #joinEnds(): Promise<void> {
+    const limit = new AbortController();
+    const late = sleep(this.#options.client.environment.clock, leaveTimeoutMs, limit.signal).catch(() => undefined);
+    await Promise.race([this.#beating, late]);
+    limit.abort();
   }
 
   /** The coordinator finds out by itself when it does not hear this. */
