@@ -95,6 +95,7 @@ function arrivalOf(services: BrokerServices, request: ReplicaFetchRequest, entry
       brokerEpoch: request.brokerEpoch,
       endOffset: entry.fetchOffset,
       syncedEndOffset: entry.syncedEndOffset,
+      logStartOffset: entry.logStartOffset,
     };
     if (partition.noteFetch(request.brokerId, position)) return { kind: 'reads', partition, leadership };
     throw protocolError('STALE_BROKER_EPOCH', `A later process of node ${request.brokerId} has fetched already.`);

@@ -108,6 +108,16 @@ export class Leadership {
     return nextHighWatermark(current, endOffsets);
   }
 
+  /** Nothing before it can be seen any more, whoever of those in sync leads next. */
+  lowWatermark(ownStartOffset: number): number {
+    let lowest = ownStartOffset;
+    for (const member of this.inSync.maximal) {
+      const progress = this.#followers.get(member);
+      if (progress !== undefined) lowest = Math.min(lowest, progress.logStartOffset);
+    }
+    return lowest;
+  }
+
   /**
    * The change of the in-sync set that should be proposed now, if any: first those leave who lag for longer than
    * `maxLagMs`, as far as that can be said now; then those join who have all. A doubt is settled by asking again.

@@ -40,8 +40,8 @@ export interface PartitionHost {
   /** Wakes followers' fetches. */
   readonly wakes: EndOfTurn;
   readonly inSyncChanges: InSyncChanges;
-  /** What a follower has synced has grown. */
-  readonly onReplicaSynced: (partition: Partition) => void;
+  /** What a follower has synced has grown, or its log starts later. */
+  readonly onReplicaMoved: (partition: Partition) => void;
   readonly onInSyncSetChanged: (before: number, after: number) => void;
 }
 

@@ -86,6 +86,11 @@ export function notCommitted({ label }: Asked, offset: number, highWatermark: nu
 }
 
 /** To those who waited when it happened. */
+export function leaderChanged({ label }: Asked): MillraceError {
+  return protocolError('NOT_LEADER_OR_FOLLOWER', `The leader of ${label} has changed.`);
+}
+
+/** To those who waited when it happened. */
 export function failed({ label }: Asked, reason: unknown): MillraceError {
   return protocolError(
     'KAFKA_STORAGE_ERROR',

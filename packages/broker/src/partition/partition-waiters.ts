@@ -1,10 +1,11 @@
 /**
- * Who waits at one partition: produce requests for the high watermark or for what this node alone has, readers for what
- * becomes readable, followers for what is appended.
+ * Who waits at one partition: produce requests for the high watermark or for what this node alone has, deletions for the
+ * low watermark, readers for what becomes readable, followers for what is appended.
  */
 import type { MillraceError } from '@millrace/base';
 import { CommitQueue, type CommitWaiter } from '../waiting/commit-queue.js';
 import type { CommitGoal } from '../waiting/pending-produce.js';
+import type { Leadership } from './leadership.js';
 import { VisibleBytes } from './visible-bytes.js';
 
 /** A fetch that waits for more records. */
@@ -23,6 +24,7 @@ export interface ReaderSource {
 export class PartitionWaiters {
   readonly #commits = new CommitQueue();
   readonly #ownCommits = new CommitQueue();
+  readonly #deletions = new CommitQueue();
   readonly #readers = new Set<Reader>();
   readonly #followerReaders = new Set<Reader>();
   readonly #visible = new VisibleBytes();
@@ -68,7 +70,22 @@ export class PartitionWaiters {
     queue.add(lastOffset, waiter, entry);
   }
 
+  /** Until the low watermark has reached this start of the log, which never falls. */
+  waitForDeletion(logStartOffset: number, waiter: CommitWaiter, entry: number): void {
+    this.#deletions.add(logStartOffset - 1, waiter, entry);
+  }
+
+  releaseDeletions(leadership: Leadership, log: { readonly startOffset: number }): void {
+    if (this.#deletions.length > 0) this.#deletions.release(leadership.lowWatermark(log.startOffset));
+  }
+
+  /** So that they are told at once that the start of the log moved. */
+  disturbFollowers(): void {
+    for (const reader of [...this.#followerReaders]) reader.disturbed();
+  }
+
   forgetFinished(): void {
+    this.#deletions.prune();
     this.#commits.prune();
     this.#ownCommits.prune();
   }
@@ -104,7 +121,8 @@ export class PartitionWaiters {
     this.#visible.forgetUncommitted();
     this.#commits.failAll(error);
     this.#ownCommits.failAll(error);
+    this.#deletions.failAll(error);
     for (const reader of [...this.#readers]) reader.disturbed();
-    for (const reader of [...this.#followerReaders]) reader.disturbed();
+    this.disturbFollowers();
   }
 }

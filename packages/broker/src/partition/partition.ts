@@ -21,7 +21,6 @@
  */
 import type { MillraceError } from '@millrace/base';
 import { assert, errorMessage } from '@millrace/base';
-import { protocolError } from '@millrace/protocol';
 import { BatchView } from '@millrace/record';
 import type { AppendMemory, AppendResult, PartitionLog } from '@millrace/storage';
 import type { CommitWaiter } from '../waiting/commit-queue.js';
@@ -267,8 +266,16 @@ export class Partition {
   async deleteRecordsBefore(beforeOffset: number): Promise<number> {
     const target = beforeOffset === -1 ? this.#highWatermark : beforeOffset;
     if (target > this.#highWatermark) throw refusal.notCommitted(this.#asked, target, this.#highWatermark);
-    if (target > this.log.startOffset) await this.log.advanceStartOffset(target);
+    await this.log.advanceStartOffset(target);
+    this.#waiters.disturbFollowers();
     return this.log.startOffset;
+  }
+
+  /** Until all in sync have the start of their logs where this one has it now. */
+  waitForDeletion(waiter: CommitWaiter, entry: number): void {
+    this.#waiters.waitForDeletion(this.log.startOffset, waiter, entry);
+    if (this.#leadership === undefined) this.#waiters.failAll(refusal.leaderChanged(this.#asked));
+    else this.#waiters.releaseDeletions(this.#leadership, this.log);
   }
 
   /** Whether the record at this offset is as safe as these acks ask for. */
@@ -296,6 +303,7 @@ export class Partition {
   noteFetch(nodeId: number, position: FollowerPosition): boolean {
     const leadership = this.#leadership;
     if (leadership?.noteFetch(nodeId, position, this.#moment) !== true) return false;
+    this.#waiters.releaseDeletions(leadership, this.log);
     this.#advance();
     if (leadership.isUnderReplicated || leadership.inSync.isInDoubt) this.considerInSyncSet(undefined);
     return true;
@@ -344,12 +352,13 @@ export class Partition {
     const { highWatermark, logStartOffset } = leader;
     this.#highWatermark = followedHighWatermark(this.#highWatermark, highWatermark, this.log.endOffset);
     if (logStartOffset <= this.log.startOffset || logStartOffset > this.#highWatermark) return;
-    this.log.advanceStartOffset(logStartOffset).catch((error: unknown) => {
-      this.#host.logger.warn('start of a log not moved; the next fetch tries again', {
-        partition: this.label,
-        error: errorMessage(error),
-      });
-    });
+    this.log.advanceStartOffset(logStartOffset).then(
+      () => this.#host.onReplicaMoved(this),
+      (error: unknown) => {
+        const message = 'start of a log not moved; the next fetch tries again';
+        this.#host.logger.warn(message, { partition: this.label, error: errorMessage(error) });
+      },
+    );
   }
 
   /** Cuts off what the leader does not have. Returns false when the answer of the leader would cut nothing. */
@@ -425,7 +434,7 @@ export class Partition {
     this.#following = undefined;
     if (this.#leadership === undefined) return;
     this.#leadership = undefined;
-    this.#waiters.failAll(protocolError('NOT_LEADER_OR_FOLLOWER', `The leader of ${this.label} has changed.`));
+    this.#waiters.failAll(refusal.leaderChanged(this.#asked));
   }
 
   /** After the in-sync set, or what of it is known, may have changed. */
@@ -433,6 +442,7 @@ export class Partition {
     const leadership = this.#leadership;
     if (leadership === undefined) return;
     const size = leadership.inSync.isr.length;
+    this.#waiters.releaseDeletions(leadership, this.log);
     if (size !== sizeBefore) this.#host.onInSyncSetChanged(sizeBefore, size);
     this.#advance();
     if (leadership.hasEnoughInSync || !this.#waiters.hasCommits) return;
@@ -442,7 +452,7 @@ export class Partition {
 
   #synced(): void {
     if (this.#leadership !== undefined) this.#advance();
-    else if (this.#following !== undefined) this.#host.onReplicaSynced(this);
+    else if (this.#following !== undefined) this.#host.onReplicaMoved(this);
   }
 
   /** Nothing is known of what was not synced before: it is neither acknowledged nor served. */

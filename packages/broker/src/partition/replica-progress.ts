@@ -21,6 +21,7 @@ export interface FollowerPosition {
   readonly brokerEpoch: number;
   readonly endOffset: number;
   readonly syncedEndOffset: number;
+  readonly logStartOffset: number;
 }
 
 export class ReplicaProgress {
@@ -28,6 +29,8 @@ export class ReplicaProgress {
   #brokerEpoch = -1;
   #endOffset = -1;
   #syncedEndOffset = -1;
+  #logStartOffset = -1;
+  #toldStartOffset = -1;
   #lastCaughtUpMs: number;
   /** Undefined until the first fetch. */
   #target: { readonly offset: number; readonly ms: number } | undefined;
@@ -54,6 +57,18 @@ export class ReplicaProgress {
     return durability === 'fsync' ? this.#syncedEndOffset : this.#endOffset;
   }
 
+  /** Where its log starts; -1 before the first fetch of this leader epoch. */
+  get logStartOffset(): number {
+    return this.#logStartOffset;
+  }
+
+  /** Whether the follower is to be told of this start of the leader's log at once: it has not been, and lacks it. */
+  isNewStart(logStartOffset: number): boolean {
+    if (logStartOffset <= Math.max(this.#logStartOffset, this.#toldStartOffset)) return false;
+    this.#toldStartOffset = logStartOffset;
+    return true;
+  }
+
   /** A fetch arrived. Returns false, and changes nothing, when it is of an earlier process of the node. */
   noteFetch(position: FollowerPosition, leader: LeaderMoment): boolean {
     if (position.brokerEpoch < this.#brokerEpoch) return false;
@@ -61,11 +76,14 @@ export class ReplicaProgress {
       this.#brokerEpoch = position.brokerEpoch;
       this.#endOffset = -1;
       this.#syncedEndOffset = -1;
+      this.#logStartOffset = -1;
+      this.#toldStartOffset = -1;
       this.#target = undefined;
     }
     this.#endOffset = Math.max(this.#endOffset, position.endOffset);
     const syncedEndOffset = Math.min(position.syncedEndOffset, position.endOffset);
     this.#syncedEndOffset = Math.max(this.#syncedEndOffset, syncedEndOffset);
+    this.#logStartOffset = Math.max(this.#logStartOffset, position.logStartOffset);
     this.#noteCaughtUp(leader);
     return true;
   }

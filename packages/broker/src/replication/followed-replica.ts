@@ -44,6 +44,7 @@ export class FollowedReplica {
   #failures = 0;
   /** What the leader was last told. */
   #reportedSynced = -1;
+  #reportedStart = -1;
 
   constructor(partition: Partition, following: Following, context: FollowedReplicaContext) {
     this.partition = partition;
@@ -74,14 +75,16 @@ export class FollowedReplica {
     return waitMs === 0 ? 0 : nowMs + waitMs;
   }
 
-  /** Whether the leader has not been told yet how far this log is synced. */
+  /** Whether the leader has not been told yet how far this log is synced, or where it starts. */
   get hasNews(): boolean {
-    return !this.#isCutting && this.partition.log.syncedEndOffset > this.#reportedSynced;
+    const { syncedEndOffset, startOffset } = this.partition.log;
+    return !this.#isCutting && (syncedEndOffset > this.#reportedSynced || startOffset > this.#reportedStart);
   }
 
   request(limitBytes: number): RequestEntry {
     const position = this.partition.fetchPosition();
     this.#reportedSynced = position.syncedEndOffset;
+    this.#reportedStart = position.logStartOffset;
     const { topicId, index, policy, isInSync } = this.partition;
     // At most a second's worth at a time.
     const portion = policy.followerRate === undefined || isInSync ? Infinity : Math.max(1, policy.followerRate);
@@ -92,6 +95,7 @@ export class FollowedReplica {
   /** The request, or its reply, was lost: the leader may not have heard. */
   notTold(): void {
     this.#reportedSynced = -1;
+    this.#reportedStart = -1;
   }
 
   /** What was fetched. Never throws; returns how many bytes were appended. */
@@ -178,7 +182,7 @@ export class FollowedReplica {
     this.#isCutting = true;
     const done = (): void => {
       this.#isCutting = false;
-      this.#reportedSynced = -1;
+      this.notTold();
       this.#context.onReady(this);
     };
     work.then(done, (error: unknown) => {

@@ -130,8 +130,8 @@ export class LeaderFetcher {
     this.#toReport.delete(replica);
   }
 
-  /** More of the partition is synced than before. */
-  synced(partition: Partition): void {
+  /** More of the partition is synced than before, or its log starts later. */
+  moved(partition: Partition): void {
     const replica = this.#busy.get(partition) ?? this.#idle.get(partition);
     if (replica?.hasNews !== true) return;
     this.#toReport.add(replica);

@@ -39,9 +39,9 @@ export class ReplicaFetchers {
     this.#byLeader.get(leader)?.remove(partition);
   }
 
-  synced(partition: Partition): void {
+  moved(partition: Partition): void {
     const leader = this.#leaderOf.get(partition);
-    if (leader !== undefined) this.#byLeader.get(leader)?.synced(partition);
+    if (leader !== undefined) this.#byLeader.get(leader)?.moved(partition);
   }
 
   /** Something about the node is new: its address, its state. */

@@ -173,13 +173,15 @@ export class ReplicaReading {
     this.#addRecords(entry, partition, leadership, read.bytes);
   }
 
-  #addRecords(entry: Entry, partition: Partition, { leaderEpoch }: Leadership, bytes?: Uint8Array): void {
+  #addRecords(entry: Entry, partition: Partition, leadership: Leadership, bytes?: Uint8Array): void {
     if (bytes !== undefined && bytes.length > 0) {
       this.payload.push(bytes);
       this.#bytes += bytes.length;
     }
     const { highWatermark, log } = partition;
+    const { leaderEpoch } = leadership;
     const logStartOffset = log.startOffset;
+    if (leadership.follower(this.#fetch.request.brokerId)?.isNewStart(logStartOffset) === true) this.#isFinal = true;
     this.#add(entry, { ...nothing, leaderEpoch, highWatermark, logStartOffset, bytes: bytes?.length ?? 0 });
   }
 

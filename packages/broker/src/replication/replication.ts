@@ -69,7 +69,7 @@ export class Replication {
       syncs: new SyncSchedule(clock),
       wakes: this.#turns,
       inSyncChanges: this.#changes,
-      onReplicaSynced: (partition) => this.#fetchers.synced(partition),
+      onReplicaMoved: (partition) => this.#fetchers.moved(partition),
       onInSyncSetChanged: (before, after) => metrics.inSyncSetChanged(before, after),
     };
     this.#observe();

@@ -13,7 +13,12 @@ const assignment = (changes: Partial<PartitionAssignment> = {}): PartitionAssign
 });
 
 const at = (nowMs: number, endOffset: number) => ({ nowMs, endOffset, durability: 'fsync' as const });
-const fetched = (endOffset: number, brokerEpoch = 7) => ({ brokerEpoch, endOffset, syncedEndOffset: endOffset });
+const fetched = (endOffset: number, brokerEpoch = 7) => ({
+  brokerEpoch,
+  endOffset,
+  syncedEndOffset: endOffset,
+  logStartOffset: 0,
+});
 const everybody = (nodeId: number): number | undefined => (nodeId > 0 ? 7 : undefined);
 const wish = (highWatermark: number, maxLagMs?: number, eligibleEpoch = everybody) => ({
   highWatermark,

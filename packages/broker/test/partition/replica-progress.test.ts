@@ -7,18 +7,22 @@ const at = (nowMs: number, endOffset: number, durability: Durability = 'fsync') 
 describe('how far a follower is', () => {
   test('only grows within one registration, and begins anew with the next', () => {
     const progress = new ReplicaProgress(2, 0);
-    expect(progress.noteFetch({ brokerEpoch: 5, endOffset: 10, syncedEndOffset: 8 }, at(1, 10))).toBe(true);
-    progress.noteFetch({ brokerEpoch: 5, endOffset: 7, syncedEndOffset: 3 }, at(2, 10));
+    expect(
+      progress.noteFetch({ brokerEpoch: 5, endOffset: 10, syncedEndOffset: 8, logStartOffset: 0 }, at(1, 10)),
+    ).toBe(true);
+    progress.noteFetch({ brokerEpoch: 5, endOffset: 7, syncedEndOffset: 3, logStartOffset: 0 }, at(2, 10));
     expect([progress.endOffset, progress.reportedEndOffset('fsync')]).toEqual([10, 8]);
-    expect(progress.noteFetch({ brokerEpoch: 4, endOffset: 99, syncedEndOffset: 99 }, at(3, 10))).toBe(false);
+    expect(
+      progress.noteFetch({ brokerEpoch: 4, endOffset: 99, syncedEndOffset: 99, logStartOffset: 0 }, at(3, 10)),
+    ).toBe(false);
     expect(progress.endOffset).toBe(10);
-    progress.noteFetch({ brokerEpoch: 9, endOffset: 0, syncedEndOffset: 0 }, at(4, 10));
+    progress.noteFetch({ brokerEpoch: 9, endOffset: 0, syncedEndOffset: 0, logStartOffset: 0 }, at(4, 10));
     expect([progress.endOffset, progress.reportedEndOffset('fsync'), progress.brokerEpoch]).toEqual([0, 0, 9]);
   });
 
   test('never counts as synced what it says it does not have', () => {
     const progress = new ReplicaProgress(2, 0);
-    progress.noteFetch({ brokerEpoch: 1, endOffset: 4, syncedEndOffset: 9 }, at(1, 10));
+    progress.noteFetch({ brokerEpoch: 1, endOffset: 4, syncedEndOffset: 9, logStartOffset: 0 }, at(1, 10));
     expect(progress.reportedEndOffset('fsync')).toBe(4);
   });
 });
@@ -43,7 +47,10 @@ describe('how long a follower lags', () => {
           end += appended;
           ends.push({ ms: nowMs, endOffset: end });
           has = Math.min(end, has + fetched);
-          progress.noteFetch({ brokerEpoch: 1, endOffset: has, syncedEndOffset: has }, at(nowMs, end));
+          progress.noteFetch(
+            { brokerEpoch: 1, endOffset: has, syncedEndOffset: has, logStartOffset: 0 },
+            at(nowMs, end),
+          );
           const lag = progress.lagMs(at(nowMs, end));
           // The last moment at which the log held no more than the follower has now.
           const caughtUpMs = ends.findLast(({ endOffset }) => endOffset <= has)?.ms ?? 0;
@@ -57,7 +64,10 @@ describe('how long a follower lags', () => {
   test('stays small for one that keeps up with a stream of appends without ever reaching its end', () => {
     const progress = new ReplicaProgress(2, 0);
     for (let ms = 1; ms < 5000; ms++) {
-      progress.noteFetch({ brokerEpoch: 1, endOffset: ms * 10, syncedEndOffset: (ms - 20) * 10 }, at(ms, ms * 10));
+      progress.noteFetch(
+        { brokerEpoch: 1, endOffset: ms * 10, syncedEndOffset: (ms - 20) * 10, logStartOffset: 0 },
+        at(ms, ms * 10),
+      );
       expect(progress.lagMs(at(ms, ms * 10))).toBeLessThan(50);
     }
   });
@@ -65,7 +75,7 @@ describe('how long a follower lags', () => {
   test('grows for one whose disk syncs nothing, although it has every record', () => {
     const progress = new ReplicaProgress(2, 0);
     for (let ms = 1; ms < 5000; ms++) {
-      progress.noteFetch({ brokerEpoch: 1, endOffset: ms, syncedEndOffset: 0 }, at(ms, ms));
+      progress.noteFetch({ brokerEpoch: 1, endOffset: ms, syncedEndOffset: 0, logStartOffset: 0 }, at(ms, ms));
     }
     expect(progress.lagMs(at(5000, 5000))).toBeGreaterThan(4900);
     expect(progress.lagMs(at(5000, 4999, 'replicated'))).toBe(0);
@@ -73,7 +83,7 @@ describe('how long a follower lags', () => {
 
   test('leaves out the time for which the leader itself read its disk for it', () => {
     const progress = new ReplicaProgress(2, 0);
-    progress.noteFetch({ brokerEpoch: 1, endOffset: 0, syncedEndOffset: 0 }, at(10, 100));
+    progress.noteFetch({ brokerEpoch: 1, endOffset: 0, syncedEndOffset: 0, logStartOffset: 0 }, at(10, 100));
     progress.beginRead(10);
     expect(progress.lagMs(at(40_000, 100))).toBe(10);
     progress.endRead(40_010);

@@ -36,7 +36,7 @@ async function fixture(partitions = 1) {
     syncs: new SyncSchedule(clock),
     wakes: turns,
     inSyncChanges: { eligibleEpoch: () => undefined, mayPropose: () => false, submit: () => undefined },
-    onReplicaSynced: (partition) => now(partition),
+    onReplicaMoved: (partition) => now(partition),
     onInSyncSetChanged: () => undefined,
   };
   const fetcher = new LeaderFetcher({
@@ -58,7 +58,7 @@ async function fixture(partitions = 1) {
     brokerEpoch: () => 7,
     settings: { replicaFetchWaitMs: 500, replicaFetchMaxBytes: 1_000_000, replicaFetchPartitionMaxBytes: 100_000 },
   });
-  now = (partition) => fetcher.synced(partition);
+  now = (partition) => fetcher.moved(partition);
   const followed: Partition[] = [];
   for (let index = 0; index < partitions; index++) {
     const topicId = 'AAAAAAAAAAAAAAAAAAAAAA';
