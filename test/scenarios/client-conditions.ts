@@ -41,6 +41,10 @@ export const clientConditions: readonly ClientCondition[] = [
   condition('all transactors are at rest', ({ stage }) => {
     return () => stage.transactors.every(({ isBusy }) => !isBusy);
   }),
+  condition('(\\d+) records are copied', ({ stage }, [count]) => {
+    const before = stage.marks.count('record-copied');
+    return () => stage.marks.count('record-copied') >= before + Number(count);
+  }),
   condition('members are given (\\d+) records', ({ stage }, [count]) => {
     const given = (): number =>
       stage.history.groups.ownerships.reduce((sum, { deliveries }) => sum + deliveries.length, 0);

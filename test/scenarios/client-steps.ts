@@ -35,6 +35,14 @@ export const clientSteps: readonly ClientStep[] = [
   step(`note the markers of ${partition} at ${node}`, (director, [name = '', who = '']) => {
     director.note('markers', markersOf(director, name, who));
   }),
+  step(`(kill|pause) a copier for ${time}`, (director, [how, text = '']) => {
+    const action = how === 'kill' ? 'kill' : 'pause';
+    director.choice.of(director.stage.copiers).perform({ action, forMs: director.durationMs(text) });
+  }),
+  step(`cut ${node} -> the copiers`, (director, [who = '']) => {
+    const { copiers, simulation } = director.stage;
+    for (const copier of copiers) simulation.network.cut(director.node(who).name, copier.node);
+  }),
   step(`(kill|pause) a member for ${time}`, (director, [how, text = '']) => {
     aMember(director).perform({ action: how === 'kill' ? 'kill' : 'pause', forMs: director.durationMs(text) });
   }),

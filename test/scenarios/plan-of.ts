@@ -111,7 +111,7 @@ function drawGroup(
 }
 
 function transactionsOf(
-  { transactors, nodes }: Scenario,
+  { transactors, copiers, nodes }: Scenario,
   choice: Choice,
 ): { readonly transactions?: TransactionsPlan } {
   if (transactors === undefined) return {};
@@ -127,6 +127,13 @@ function transactionsOf(
         batchBytes: 16_384,
         maxInFlightRequests: choice.between(1, 5),
         isReading: choice.chance(0.5),
+      })),
+      copiers: Array.from({ length: copiers }, () => ({
+        isStatic: false,
+        transactionTimeoutMs: 10_000,
+        requestTimeoutMs: 500,
+        maxPollIntervalMs: 5000,
+        workMs: choice.of([0, 1, 20]),
       })),
     },
   };

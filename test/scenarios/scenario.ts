@@ -6,6 +6,7 @@
  *     nodes 5
  *     topic t: 1 partition, 3 replicas, min.insync.replicas=2
  *     transactors 2 over 3 partitions                     programs that write to a topic `ledger` in transactions
+ *     copiers 2                                           a group that copies `ledger`, in transactions too
  *     group g: 4 members                                  consumers that share what they read
  *     setting replica.lag.time.max.ms=500                 besides the usual ones of `plan-of.ts`
  *
@@ -27,6 +28,7 @@ export interface Scenario {
   readonly topics: readonly ScenarioTopic[];
   /** Undefined: none. */
   readonly transactors: { readonly count: number; readonly partitions: number } | undefined;
+  readonly copiers: number;
   readonly groups: readonly { readonly name: string; readonly members: number }[];
   readonly settings: Readonly<Record<string, string>>;
   readonly steps: readonly Step[];
@@ -70,6 +72,7 @@ export function parseScenario(source: string): Scenario {
   let nodes = 3;
   const topics: ScenarioTopic[] = [];
   let transactors: Scenario['transactors'];
+  let copiers = 0;
   const groups: Scenario['groups'][number][] = [];
   const settings: Record<string, string> = {};
   let index = 1;
@@ -78,17 +81,29 @@ export function parseScenario(source: string): Scenario {
     const count = /^nodes (\d+)$/.exec(text);
     const topic = topicPattern.exec(text);
     const writing = /^transactors (\d+) over (\d+) partitions?$/.exec(text);
+    const copying = /^copiers (\d+)$/.exec(text);
     const group = /^group ([\w-]+): (\d+) members?$/.exec(text);
     const setting = /^setting ([\w.]+)=(\S+)$/.exec(text);
     if (count !== null) nodes = Number(count[1]);
     else if (topic !== null) topics.push(topicOf(topic));
     else if (writing !== null) transactors = { count: Number(writing[1]), partitions: Number(writing[2]) };
+    else if (copying !== null) copiers = Number(copying[1]);
     else if (group !== null) groups.push({ name: group[1] ?? '', members: Number(group[2]) });
     else if (setting !== null) settings[setting[1] ?? ''] = setting[2] ?? '';
     else break;
   }
   const steps = stepsOf(lines.slice(index));
-  return { id: heading[1] ?? '', title: heading[2] ?? '', nodes, topics, transactors, groups, settings, steps };
+  return {
+    id: heading[1] ?? '',
+    title: heading[2] ?? '',
+    nodes,
+    topics,
+    transactors,
+    copiers,
+    groups,
+    settings,
+    steps,
+  };
 }
 
 function linesOf(source: string): Line[] {
