@@ -50,11 +50,16 @@ test('controllers, brokers and nodes outside the voters make one cluster', { tim
     expect((await fetch(`http://${place.http(3)}/health/ready`)).status).toBe(200);
     await using admin = new Admin({ bootstrap, requestTimeoutMs: 30_000 });
     const described = async (): Promise<string[]> =>
-      (await admin.describeCluster()).nodes.map(({ nodeId, state }) => `${nodeId} ${state}`);
-    await until(async () => (await described()).join() === '1 active,2 active,4 active,5 active', {
-      giveUpMs: 30_000,
-      evidence: () => [...nodes.values()].map((node) => node.log()).join('\n'),
-    });
+      (await admin.describeCluster()).nodes.map(({ nodeId, roles, state }) => `${nodeId} ${roles.join('+')} ${state}`);
+    await until(
+      async () =>
+        (await described()).join() ===
+        '1 controller+broker active,2 controller+broker active,3 controller active,4 broker active,5 controller+broker active',
+      {
+        giveUpMs: 30_000,
+        evidence: () => [...nodes.values()].map((node) => node.log()).join('\n'),
+      },
+    );
     await until(async () => (await voterIds()).join() === '1,2,3', { giveUpMs: 30_000, evidence: () => 'voters' });
 
     // A replica on a broker that has no vote, none on a controller that holds no records.

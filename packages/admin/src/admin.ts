@@ -268,7 +268,7 @@ export class Admin {
         roles,
         rack,
         host: hostLabel,
-        client: formatAddress({ host, port }),
+        client: host === '' ? null : formatAddress({ host, port }),
         state,
       })),
     };

@@ -46,8 +46,8 @@ export interface NodeDescription {
   readonly roles: readonly string[];
   readonly rack: string | null;
   readonly host: string | null;
-  /** `host:port` of its client listener. */
-  readonly client: string;
+  /** `host:port` of its client listener; null: a controller only, which has none. */
+  readonly client: string | null;
   readonly state: 'active' | 'fenced' | 'shutting-down';
 }
 

@@ -334,7 +334,12 @@ export class Controller {
   }
 
   async describeCluster(): Promise<DescribeClusterResponse> {
-    return describeCluster(await this.#read(), this.controllerId);
+    const presence = this.#options.quorum?.presence;
+    return describeCluster(await this.#read(), {
+      controllerId: this.controllerId,
+      voterIds: this.#quorum?.membership.voters.map(({ id }) => id) ?? [],
+      isConnected: (nodeId) => presence?.isConnected(nodeId) === true,
+    });
   }
 
   /** Writes a snapshot of the metadata, so that the next start replays nothing. */

@@ -288,7 +288,7 @@ class Scenario {
         )
         .join('\n'),
     brokers: () =>
-      describeCluster(this.#runner.image, 1)
+      describeCluster(this.#runner.image, { controllerId: 1, voterIds: [], isConnected: () => false })
         .nodes.map(({ nodeId, state, rack }) => `${nodeId} ${state}${rack === null ? '' : ` rack ${rack}`}`)
         .join('\n'),
     /** The records written since the last look. */

@@ -36,7 +36,7 @@ export function addClusterCommands(program: Command, { signal }: CommandContext)
           String(node.nodeId),
           node.roles.join(','),
           node.state,
-          node.client,
+          node.client ?? '-',
           node.rack ?? '-',
           node.host ?? '-',
         ]),

@@ -24,8 +24,8 @@ export interface QuorumOptions {
 
 /** What connections tell of other nodes, sooner than silence does. */
 export interface NodePresence {
-  /** Whether that process of the node is connected to this one. */
-  isConnected(nodeId: number, incarnationId: string): boolean;
+  /** Whether that process of the node is connected to this one; any, where none is given. */
+  isConnected(nodeId: number, incarnationId?: string): boolean;
   /** Finds out whether the node's process still runs, and tells `Controller.noteGone` if it does not. */
   probe(nodeId: number): void;
 }

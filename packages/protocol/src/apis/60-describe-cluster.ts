@@ -16,15 +16,17 @@ const response = z.object({
         roles: nodeRoles(),
         rack: name('Failure domain; null when not set.').nullable(),
         hostLabel: name('Machine it runs on; null when not set.').nullable(),
-        host: text('Host of its client listener.'),
-        port: natural('Port of its client listener.').max(65_535),
+        host: text('Host of its client listener; empty: it has none.'),
+        port: natural('Port of its client listener; 0: it has none.').max(65_535),
         state: z
           .enum(['active', 'fenced', 'shutting-down'])
-          .describe('fenced: registered but silent, so it leads nothing.'),
+          .describe(
+            'fenced: registered but silent, so it leads nothing; a controller: not connected to the one that leads.',
+          ),
       }),
     )
     .max(10_000)
-    .describe('All registered nodes.'),
+    .describe('All registered brokers, and the voters that are controllers only.'),
 });
 
 export const describeClusterApi = defineApi({
