@@ -253,8 +253,6 @@ export class Broker {
       this.#partitions.follow(image, delta);
       this.#noteBrokers(delta);
     });
-    await this.#partitions.settled();
-    this.#partitions.reportOrphans();
     const handlers = dispatchTable(this.#services);
     const dispatcher = this.#clientDispatcher(handlers);
     this.#client = await BrokerListener.open({

@@ -2,8 +2,11 @@
  * The partitions this node has a replica of, kept in step with the cluster's metadata: creates, grows, reconfigures and
  * deletes logs, leads and follows, as the image changes.
  *
- * A replica takes no part in its partition before the image holds the registration of this very process. Before it, the
- * metadata may still name this node a leader as it was before a crash, and what it had then may be gone.
+ * Nothing is done before the image holds the registration of this very process. Images before it are of the past: the
+ * newest snapshot, then what was committed since, piece by piece. They may name this node a leader as it was before a
+ * crash, and what it had then may be gone; they may give the name of a log on the disk to a topic that was deleted
+ * before that one was created, or move a partition away that came back. What went between the oldest of them and the
+ * first one that counts is removed, what is there now is opened.
  *
  * Changes of the image are worked off in order, one after the other; `settled` resolves when all that came so far are
  * done, so that whoever changed the metadata can answer when the partition is there. A log whose creation failed is
@@ -17,6 +20,7 @@ import { errorMessage, type Logger, type MillraceError } from '@millrace/base';
 import {
   effectiveTopicConfig,
   logConfigOf,
+  metadataDelta,
   type MetadataDelta,
   MetadataImage,
   type NodeDefaults,
@@ -46,7 +50,10 @@ interface HostedTopic {
   readonly failures: Map<number, unknown>;
 }
 
+type Since = Pick<MetadataDelta, 'topicsCreated' | 'topicsDeleted' | 'topicsChanged'>;
+
 const parallelism = 8;
+const namesakeRemoved = 'log of a deleted topic is removed: its name belongs to another topic';
 
 export class Partitions {
   readonly #options: PartitionsOptions;
@@ -55,6 +62,10 @@ export class Partitions {
   /** Of the image that all partitions go by. */
   #position = 0;
   #takesPart = false;
+  /** The first image that came. */
+  #oldest: MetadataImage | undefined;
+  /** Whether an image came that is of the time of this process. */
+  #isCurrent = false;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: PartitionsOptions) {
@@ -68,15 +79,27 @@ export class Partitions {
       const takesPart = this.#isRegistered(image);
       const hasTurned = takesPart !== this.#takesPart;
       this.#takesPart = takesPart;
-      for (const topic of delta.topicsDeleted) await this.#remove(topic);
-      await inParallel(delta.topicsCreated, (topic) => this.#adopt(topic));
-      for (const change of delta.topicsChanged) {
-        await this.#removeMoved(change);
-        await this.#adopt(change.after, change.configsChanged ? undefined : change.partitions);
+      this.#oldest ??= image;
+      if (this.#isCurrent) {
+        await this.#workOff(image, delta);
+        if (hasTurned) await this.#adoptAll(image);
+      } else if (takesPart) {
+        this.#isCurrent = true;
+        await this.#workOff(image, sinceTheStart(this.#oldest, image));
+        this.#reportOrphans(image);
       }
-      if (hasTurned) await this.#adoptAll(image);
       this.#position = image.position;
     });
+  }
+
+  async #workOff(image: MetadataImage, delta: Since): Promise<void> {
+    for (const topic of delta.topicsDeleted) await this.#remove(topic);
+    await inParallel(delta.topicsCreated, (topic) => this.#adopt(topic));
+    for (const change of delta.topicsChanged) {
+      await this.#removeMoved(change);
+      await this.#adopt(change.after, change.configsChanged ? undefined : change.partitions);
+    }
+    if (delta.topicsCreated.length > 0) await this.#removeNamesakes(image);
   }
 
   /** All partitions go by the metadata before this offset. */
@@ -137,10 +160,9 @@ export class Partitions {
   }
 
   /** Logs that no topic asks for: shown, and kept. */
-  reportOrphans(): void {
+  #reportOrphans(image: MetadataImage): void {
     const orphans = this.#options.logDirectory.orphans(
-      ({ topicId, partition, topic }) =>
-        topic.startsWith('__') || this.#image.partition(topicId, partition) !== undefined,
+      ({ topicId, partition, topic }) => topic.startsWith('__') || image.partition(topicId, partition) !== undefined,
     );
     for (const { topic, partition, topicId } of orphans) {
       this.#options.logger.warn('log on disk belongs to no topic of the cluster; it is kept', {
@@ -249,11 +271,21 @@ export class Partitions {
     const { logDirectory, logger } = this.#options;
     const found = logDirectory.log(name, index);
     if (found === undefined || found.topicId === topicId) return;
-    logger.info('log of a deleted topic is removed: its name belongs to another topic', {
-      partition: `${name}-${index}`,
-      topicId: found.topicId,
-    });
+    logger.info(namesakeRemoved, { partition: `${name}-${index}`, topicId: found.topicId });
     await logDirectory.deleteLog({ topic: name, partition: index, topicId: found.topicId });
+  }
+
+  /** The same where this node has no replica of the topic that has the name now. */
+  async #removeNamesakes(image: MetadataImage): Promise<void> {
+    const { logDirectory, logger } = this.#options;
+    const namesakes = logDirectory.logs().filter(({ topic, topicId }) => {
+      const holder = image.topicByName(topic);
+      return holder !== undefined && holder.topicId !== topicId;
+    });
+    await inParallel(namesakes, async ({ topic, partition, topicId }) => {
+      logger.info(namesakeRemoved, { partition: `${topic}-${partition}`, topicId });
+      await this.#deleteLog({ name: topic, topicId }, partition);
+    });
   }
 
   /** Partitions that moved to other nodes. */
@@ -276,7 +308,12 @@ export class Partitions {
 
   async #remove(topic: TopicImage): Promise<void> {
     const hosted = this.#topics.get(topic.topicId);
-    if (hosted === undefined) return;
+    if (hosted === undefined) {
+      // Deleted while this node was down, or nothing of it was ever here.
+      const logs = this.#options.logDirectory.logs().filter(({ topicId }) => topicId === topic.topicId);
+      await inParallel(logs, ({ partition: index }) => this.#deleteLog(topic, index));
+      return;
+    }
     this.#topics.delete(topic.topicId);
     const reason = protocolError('UNKNOWN_TOPIC_ID', `Topic ${topic.name} was deleted.`);
     for (const partition of hosted.partitions) {
@@ -285,7 +322,7 @@ export class Partitions {
     await inParallel(topic.partitions, ({ partition: index }) => this.#deleteLog(topic, index));
   }
 
-  async #deleteLog({ name, topicId }: TopicImage, index: number): Promise<void> {
+  async #deleteLog({ name, topicId }: Pick<TopicImage, 'name' | 'topicId'>, index: number): Promise<void> {
     try {
       await this.#options.logDirectory.deleteLog({ topic: name, partition: index, topicId });
     } catch (error) {
@@ -335,6 +372,13 @@ export class Partitions {
     });
     return this.#work;
   }
+}
+
+/** Everything that is there now, and what of the oldest image is not, or not as it was. */
+function sinceTheStart(oldest: MetadataImage, image: MetadataImage): Since {
+  const { topicsDeleted, topicsChanged } = metadataDelta(oldest, image);
+  const { topicsCreated } = metadataDelta(MetadataImage.empty, image);
+  return { topicsCreated, topicsDeleted, topicsChanged };
 }
 
 async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {

@@ -230,7 +230,7 @@ export const replicationMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'packages/broker/src/partitions.ts',
-        find: "topic.startsWith('__') || this.#image.partition(topicId, partition) !== undefined,",
+        find: "topic.startsWith('__') || image.partition(topicId, partition) !== undefined,",
         replace: "topic.startsWith('__') || MetadataImage.empty.partition(topicId, partition) !== undefined,",
       },
       {
