@@ -36,7 +36,7 @@ async function fixture(heldId: string) {
       syncs: new SyncSchedule(clock),
       wakes: new EndOfTurn(clock),
       inSyncChanges: { eligibleEpoch: () => undefined, mayPropose: () => false, submit: () => undefined },
-      onReplicaSynced: () => undefined,
+      onReplicaMoved: () => undefined,
       onInSyncSetChanged: () => undefined,
     },
     logger,
