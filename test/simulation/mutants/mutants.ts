@@ -1,6 +1,6 @@
 /** The bank of planted bugs. */
 import type { Environment } from '@millrace/base';
-import { coordinatorMutants } from './coordinator-mutants.js';
+import { coordinatorMutants, notPlantedInCoordinators } from './coordinator-mutants.js';
 import { fileMutants } from './file-mutants.js';
 import type { Mutant, NotPlanted } from './mutant.js';
 import { replicationMutants } from './replication-mutants.js';
@@ -13,7 +13,7 @@ export const mutants: readonly Mutant[] = [
   ...coordinatorMutants,
 ];
 
-/** Why the other traps, up to 31, have no bug here. */
+/** Why the other traps have no bug here. */
 export const notPlanted: readonly NotPlanted[] = [
   {
     id: 'm4',
@@ -39,6 +39,7 @@ export const notPlanted: readonly NotPlanted[] = [
     why: 'no clock decides that a read is current; the barrier of a leader that lost its majority is judged in packages/raft (B6)',
   },
   { id: 'm29', why: 'planted in the simulator of packages/raft (changeBeforeOwnCommit)' },
+  ...notPlantedInCoordinators,
 ];
 
 export function mutantOf(id: string): Mutant {
