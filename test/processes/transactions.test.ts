@@ -238,19 +238,23 @@ class Crew {
     return 'group member killed';
   }
 
-  /** One is paused, another starts under its id; when the first wakes up it is shut out. */
+  /**
+   * One is paused, another starts under its id; when the first wakes up it is shut out. It must have begun before: one that
+   * had only been started would begin when it wakes up, and shut out the other.
+   */
   async replaceTeller(draw: () => number): Promise<string> {
     const index = Math.floor(draw() * tellers);
     const zombie = this.#tellers[index] as WorkerProcess;
+    const hasCommitted = ({ told }: WorkerProcess): boolean => told.some(({ committed }) => committed !== undefined);
+    const patience = { giveUpMs, evidence: () => this.log };
+    await until(() => hasCommitted(zombie), patience);
     zombie.signal('SIGSTOP');
     const successor = this.#teller(index);
     this.#tellers[index] = successor;
     this.#former.push(zombie);
-    await until(() => successor.told.some(({ committed }) => committed !== undefined), {
-      giveUpMs,
-      evidence: () => this.log,
-    });
+    await until(() => hasCommitted(successor), patience);
     zombie.signal('SIGCONT');
+    await until(() => zombie.hasEnded, patience);
     expect(await zombie.ended(), zombie.log).toBe(3);
     return 'zombie woken up';
   }
