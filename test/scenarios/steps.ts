@@ -162,6 +162,10 @@ const rules: readonly Rule[] = [
   rule(`disk of ${node} takes ([\\d.]+) to ([\\d.]+) ms`, ({ director }, [who, minMs, maxMs]) => {
     director.stage.simulation.setDiskLatency(director.node(who).name, { minMs: Number(minMs), maxMs: Number(maxMs) });
   }),
+  rule(`the clocks of ${nodes} are ahead by ${time}`, ({ director }, [who, text]) => {
+    const offsetMs = director.durationMs(text);
+    for (const { name } of director.nodes(who)) director.stage.simulation.setWallClock(name, { offsetMs });
+  }),
   rule(`the next sync of a log of ${node} fails`, ({ director }, [who]) => {
     const { simulation } = director.stage;
     simulation.disk(director.node(who).name).failNext({ operation: 'sync', path: /\.log$/, code: 'EIO' });

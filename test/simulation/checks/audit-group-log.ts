@@ -32,7 +32,7 @@ export function auditGroupLogs({ groups, logs, history, marks, topics, forgetful
         let ledger = ledgers.get(name);
         if (ledger === undefined) {
           const mayRewind = groups.find((group) => group.name === name)?.delivery === 'at-most-once';
-          ledger = new GroupLedger({ mayRewind, forgetful });
+          ledger = new GroupLedger({ mayRewind, forgetful, topics });
           ledgers.set(name, ledger);
         }
         ledger.apply(record);

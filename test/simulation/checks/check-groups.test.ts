@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { GroupRecord } from '@millrace/protocol';
+import type { GroupRecord, GroupRecordValue } from '@millrace/protocol';
 import type { GroupPlan } from '../plan/group-plan.js';
 import type { TopicPlan } from '../plan/plan.js';
 import type { Ownership } from '../workload/group-history.js';
@@ -81,6 +81,19 @@ function groupRecord(epoch: number): GroupRecord {
   return { type: 'group', key: ['group', 'g'], value: { version, epoch, ...rest } };
 }
 
+function rebalanceRecord(
+  epoch: number,
+  trigger: GroupRecordValue<'rebalance'>['trigger'],
+  memberId: string,
+): GroupRecord {
+  const began = { startedMs: 0, finishedMs: -1, isSuperseded: false, movedPartitions: 0, moves: [] };
+  return {
+    type: 'rebalance',
+    key: ['rebalance', 'g', epoch],
+    value: { version, epoch, trigger, memberId, detail: '', ...began },
+  };
+}
+
 function offsetRecord(offset: number, metadata: string | null): GroupRecord {
   const value = { version, offset, leaderEpoch: -1, metadata, committedMs: 0, metadataPosition: 0 };
   return { type: 'offset', key: ['offset', 'g', topicId, 0], value };
@@ -116,25 +129,35 @@ test('a commit may go back only where the log may have gone back', () => {
   expect(audit(batches, [], new Set(['another']))).toEqual(['D4']);
 });
 
+test('an offset that is removed while the group has members is found', () => {
+  const member = { instanceId: null, rackId: null, clientId: 'a', host: 'h', rebalanceTimeoutMs: 1, pattern: '' };
+  const value = { version, ...member, topics: ['t'], assignor: null };
+  const joined: GroupRecord = { type: 'member', key: ['member', 'g', 'a'], value };
+  const left: GroupRecord = { type: 'member', key: ['member', 'g', 'a'], value: null };
+  const removed: GroupRecord = { type: 'offset', key: ['offset', 'g', topicId, 0], value: null };
+  expect(audit([[groupRecord(1), joined], [removed]])).toEqual(['D9']);
+  expect(audit([[groupRecord(1), joined], [left], [removed]])).toEqual([]);
+});
+
+test('a rebalance for a member that asks for the same as before is found', () => {
+  const rest = { instanceId: null, rackId: null, clientId: 'a', host: 'h', rebalanceTimeoutMs: 1, pattern: '' };
+  const member = (assignor: string): GroupRecord => {
+    return { type: 'member', key: ['member', 'g', 'a'], value: { version, ...rest, topics: ['t'], assignor } };
+  };
+  const changes = [
+    [member('range'), groupRecord(1)],
+    [groupRecord(2), rebalanceRecord(2, 'assignor-changed', 'a')],
+  ];
+  expect(audit([...changes.slice(0, 1), [member('uniform'), ...(changes[1] ?? [])]])).toEqual([]);
+  expect(audit([...changes.slice(0, 1), [rebalanceRecord(1, 'member-joined', 'a')], ...changes.slice(1)])).toEqual([
+    'D7',
+  ]);
+});
+
 test('two programs own a partition at the same time only when the first was put out', () => {
   const overlapping = [ownership('a', 0, 20, []), ownership('b', 10, 30, [])];
   expect(audit([[groupRecord(1)]], overlapping)).toEqual(['D1']);
-  const expired: GroupRecord = {
-    type: 'rebalance',
-    key: ['rebalance', 'g', 1],
-    value: {
-      version,
-      epoch: 1,
-      trigger: 'member-expired',
-      memberId: 'id of a',
-      detail: '',
-      startedMs: 0,
-      finishedMs: -1,
-      isSuperseded: false,
-      movedPartitions: 0,
-      moves: [],
-    },
-  };
+  const expired = rebalanceRecord(1, 'member-expired', 'id of a');
   expect(audit([[expired]], overlapping)).toEqual([]);
 });
 

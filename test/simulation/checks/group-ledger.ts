@@ -4,6 +4,8 @@
  * - D3: a commit that names its member came from the owner of that moment;
  * - D4: committed offsets of at-least-once groups never go back, but where the log itself went back: a member whose position
  *   is beyond the end of its log begins again where `autoOffsetReset` says, and commits what it reads there;
+ * - D7: no rebalance begins for a change of a member that did not change;
+ * - D9: the offsets of a group with members do not expire;
  * - D6: a rebalance moves no more partitions than the change asks for.
  */
 import type { GroupRecord, GroupRecordValue } from '@millrace/protocol';
@@ -17,6 +19,8 @@ export interface LedgerOptions {
   readonly mayRewind: boolean;
   /** Topics that may lose what was acknowledged. */
   readonly forgetful: ReadonlySet<string>;
+  /** Topics that are never deleted. */
+  readonly topics: ReadonlySet<string>;
 }
 
 export class GroupLedger {
@@ -28,6 +32,8 @@ export class GroupLedger {
   #epoch = 0;
   #assignor = '';
   readonly #members = new Map<string, Member>();
+  /** Who asks for something else since the last rebalance. */
+  readonly #changed = new Set<string>();
   readonly #targets = new Map<string, ReadonlySet<string>>();
   /** As they were when the present epoch began. */
   #targetsBefore: ReadonlyMap<string, ReadonlySet<string>> = new Map();
@@ -46,7 +52,7 @@ export class GroupLedger {
         this.#group(record.value);
         break;
       case 'member':
-        change(this.#members, record.key[2], record.value);
+        this.#member(record.key[2], record.value);
         break;
       case 'target':
         change(this.#targets, record.key[2], record.value === null ? null : partitionsOf(record.value.partitions));
@@ -91,6 +97,11 @@ export class GroupLedger {
     for (const { topicId, name } of value?.topics ?? []) this.#topicNames.set(topicId, name);
   }
 
+  #member(memberId: string, value: Member | null): void {
+    if (value !== null && wishOf(this.#members.get(memberId)) !== wishOf(value)) this.#changed.add(memberId);
+    change(this.#members, memberId, value);
+  }
+
   #current(memberId: string, value: Current | null): void {
     const before = this.#currents.get(memberId);
     if (before !== undefined && value !== null && value.epoch > 0 && value.epoch < before.epoch) {
@@ -103,6 +114,11 @@ export class GroupLedger {
     if (memberId !== null && (trigger === 'member-expired' || trigger === 'member-fenced')) this.putOut.add(memberId);
     if (epoch !== this.#epoch || finishedMs !== -1 || isSuperseded) return;
     this.rebalances += 1;
+    const isOfMember = trigger === 'subscription-changed' || trigger === 'assignor-changed';
+    if (isOfMember && memberId !== null && !this.#changed.has(memberId)) {
+      this.#problem('D7', `epoch ${epoch} began (${trigger}) though ${memberId} asks for nothing else than before`);
+    }
+    this.#changed.clear();
     if (this.#assignor !== 'uniform' || !this.#areAlike()) return;
     const { moved, atLeast } = minimalMoves(this.#targetsBefore, this.#targets);
     if (moved > atLeast) {
@@ -112,6 +128,10 @@ export class GroupLedger {
 
   #offset(key: string, value: GroupRecordValue<'offset'> | null): void {
     if (value === null) {
+      const { size } = this.#members;
+      if (size > 0 && this.#options.topics.has(this.#topicOf(key))) {
+        this.#problem('D9', `the offset of ${key} was removed while the group had ${size} members`);
+      }
       this.#offsets.delete(key);
       return;
     }
@@ -129,7 +149,12 @@ export class GroupLedger {
 
   #mayGoBack(key: string): boolean {
     const { mayRewind, forgetful } = this.#options;
-    return mayRewind || forgetful.has(this.#topicNames.get(key.slice(0, key.indexOf(':'))) ?? '');
+    return mayRewind || forgetful.has(this.#topicOf(key));
+  }
+
+  /** By name; empty when the group has never read it. */
+  #topicOf(key: string): string {
+    return this.#topicNames.get(key.slice(0, key.indexOf(':'))) ?? '';
   }
 
   /** Only among equals is it plain how few moves are enough. */
@@ -143,6 +168,13 @@ export class GroupLedger {
   #problem(invariant: string, text: string): void {
     this.problems.push({ invariant, text });
   }
+}
+
+/** What the assignment depends on. */
+function wishOf(member: Member | undefined): string {
+  if (member === undefined) return '';
+  const { topics, pattern, rackId, assignor } = member;
+  return JSON.stringify([topics, pattern, rackId, assignor]);
 }
 
 function change<Value>(map: Map<string, Value>, key: string, value: Value | null): void {

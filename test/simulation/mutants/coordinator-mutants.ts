@@ -86,6 +86,37 @@ export const coordinatorMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    id: 'm43b',
+    trap: 'a heartbeat that says again what the coordinator knows begins a rebalance',
+    budgetSeeds: 10,
+    scenario: 'S26',
+    patches: [
+      {
+        file: `${coordinator}/group/decisions/heartbeat.ts`,
+        find: '  if (before.assignor !== after.assignor) {\n',
+        replace: '  if (before.assignor !== after.assignor || rebalanceTimeoutMs > 0) {\n',
+      },
+      {
+        file: `${coordinator}/group/decisions/heartbeat.ts`,
+        find: '  { memberId }: ConsumerGroupHeartbeatRequest,\n',
+        replace: '  { memberId, rebalanceTimeoutMs }: ConsumerGroupHeartbeatRequest,\n',
+      },
+    ],
+  },
+  {
+    id: 'm42',
+    trap: 'offsets expire by their age, whether the group has members or not',
+    budgetSeeds: 3,
+    scenario: 'S25',
+    patches: [
+      {
+        file: `${coordinator}/group/decisions/expire-offsets.ts`,
+        find: 'return members.size === 0 && isRetentionOver(',
+        replace: 'return members.size >= 0 && isRetentionOver(',
+      },
+    ],
+  },
 ];
 
 export const notPlantedInCoordinators: readonly NotPlanted[] = [
@@ -97,7 +128,6 @@ export const notPlantedInCoordinators: readonly NotPlanted[] = [
   },
   {
     id: 'm40',
-    why: 'survives: ten seeds of S23 show nothing when members that were put out may commit, for they hear of it before; judged against a model of members in packages/broker/test/coordinator/group',
+    why: 'survives: ten seeds of S23 and five of S26 show nothing when members that were put out may commit, for they hear of it before; judged against a model of members in packages/broker/test/coordinator/group',
   },
-  { id: 'm42', why: 'plans keep offsets for ever, for their clocks jump by days while groups come and go' },
 ];
