@@ -29,7 +29,8 @@ export class ProducerBatch {
   readonly topic: string;
   readonly partition: number;
   readonly createdMs: number;
-  readonly deadlineMs: number;
+  /** Of the record in it that came first. */
+  deadlineMs: number;
   readonly generation: Generation;
   readonly deliveries: BatchDeliveries;
   readonly #isPooled: boolean;

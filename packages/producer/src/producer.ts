@@ -339,11 +339,13 @@ export class Producer<Key = Bytes, Value = Bytes> {
     this.#wake();
   }
 
-  #placeOne(topic: TopicBuffer, { key, value, headers, partition, timestampMs, sink }: WaitingRecord): void {
+  #placeOne(topic: TopicBuffer, record: WaitingRecord): void {
+    const { key, value, headers, partition, timestampMs, sink, deadlineMs } = record;
     try {
       const chosen = partition ?? this.#partitioner(topic, key, value);
       const buffer = topic.requireBuffer(chosen);
       const batch = this.#accumulator.append(buffer, key, value, headers, timestampMs);
+      batch.deadlineMs = Math.min(batch.deadlineMs, deadlineMs);
       placeSink(sink, batch);
       if (sink instanceof BatchSend) sink.forget();
       this.#core.activate(buffer.window);

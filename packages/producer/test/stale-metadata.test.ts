@@ -79,3 +79,24 @@ test('a partition that the asked node has not heard of yet is asked for again; r
   expect(refused).toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
   await simulation.complete(producer.close());
 });
+
+test('what a record waited for its topic counts toward its delivery timeout', async () => {
+  const simulation = new Simulation({ seed: 7 });
+  const server = await simulation.complete(ScriptedServer.listen(simulation.environment('node1'), { nodeId: 1 }));
+  const environment = simulation.environment('client');
+  const { clock } = environment;
+  const topics = [topicEntry('orders', [{ leader: 1, leaderEpoch: 0 }])];
+  server.on(metadataApi, ({ reply }) => clock.schedule(700, () => reply(metadata({ nodes: [node1], topics }))));
+  // Nobody ever answers what is produced.
+  server.on(produceApi, () => undefined);
+  const options = { idempotent: false, deliveryTimeoutMs: 1000, requestTimeoutMs: 1000 };
+  const producer = new Producer({ bootstrap: 'node1:7400', environment, ...options });
+  const startedMs = clock.monotonicMs();
+  const outcome = producer.send({ topic: 'orders', value: 'a' }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(await simulation.complete(outcome)).toMatchObject({ code: 'REQUEST_TIMED_OUT' });
+  expect(clock.monotonicMs() - startedMs).toBeLessThan(1100);
+  await simulation.complete(producer.close());
+});
