@@ -230,8 +230,9 @@ export const replicationMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'packages/broker/src/partitions.ts',
-        find: "topic.startsWith('__') || image.partition(topicId, partition) !== undefined,",
-        replace: "topic.startsWith('__') || MetadataImage.empty.partition(topicId, partition) !== undefined,",
+        find: '      this.#oldest ??= image;',
+        replace:
+          '      if (this.#oldest === undefined) this.#reportOrphans(MetadataImage.empty);\n      this.#oldest ??= image;',
       },
       {
         file: 'packages/broker/src/partitions.ts',
