@@ -1,5 +1,5 @@
 import { errorCode, MillraceError, sleep } from '@millrace/base';
-import { createPartitionsApi } from '@millrace/protocol';
+import { createPartitionsApi, txnOffsetCommitApi } from '@millrace/protocol';
 import { describe, expect, test } from 'vitest';
 import { ClusterFixture } from '../cluster-fixture.js';
 import { errorName } from '../node-fixture.js';
@@ -74,6 +74,12 @@ test('a node that is not the coordinator says so', async () => {
   await expect(cluster.complete(adminCommit(client, { topicId, offset: 1 }))).rejects.toMatchObject({
     code: 'NOT_COORDINATOR',
   });
+  const inTransaction = client.call(txnOffsetCommitApi, {
+    ...{ transactionalId: 'copier', producerId: 1, producerEpoch: 0 },
+    ...{ group: 'workers', memberId: '', memberEpoch: -1, instanceId: null },
+    partitions: [{ topicId, partition: 0, offset: 1, leaderEpoch: -1, metadata: null }],
+  });
+  await expect(cluster.complete(inTransaction)).rejects.toMatchObject({ code: 'NOT_COORDINATOR' });
   expect(await cluster.complete(coordinatorOf(client))).toMatchObject({ nodeId: coordinator() });
 });
 

@@ -158,6 +158,7 @@ export class GroupCoordinator {
     const { index, topicId } = this.#coordinators.placeOf(group);
     const transactions = this.#led.get(index)?.transactions;
     if (transactions === undefined) {
+      this.#coordinators.requireLed(index);
       throw protocolError('COORDINATOR_LOAD_IN_PROGRESS', `The coordinator of group ${group} is not ready here.`);
     }
     const guard = transactions.guard(producerId);

@@ -120,6 +120,11 @@ export class Coordinators<State, Command extends { readonly kind: string }, Entr
     return image === undefined ? undefined : keyPartition(key, image.partitions.length);
   }
 
+  /** Throws `NOT_COORDINATOR` where another node leads the partition; whether it is loaded is another question. */
+  requireLed(index: number): void {
+    if (!this.#led.has(index)) throw notCoordinator(`${this.#topic.name}-${index}`);
+  }
+
   /** The partition that keeps this key. Throws `NOT_COORDINATOR` while there is no topic. */
   placeOf(key: string): { readonly topicId: string; readonly index: number } {
     const { image } = this.#topic;
