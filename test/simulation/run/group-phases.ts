@@ -122,6 +122,10 @@ export class GroupPhases {
     for (const { node, isOnItsWay, isBusy, holdings } of ofGroup) {
       if (isOnItsWay) missing.push(`${node} is on its way in or out`);
       if (isBusy) missing.push(`${node} has something in hand`);
+      // One that waits for the session of who had its instance id before: that will be a rebalance too.
+      if (holdings !== undefined && !members.some(({ clientId }) => clientId === holdings.name)) {
+        missing.push(`${holdings.name} is not a member yet`);
+      }
       const told = members.find(({ clientId }) => clientId === holdings?.name)?.assignment ?? [];
       const toldLabels = told.flatMap(({ topic, partitions }) => partitions.map((each) => `${topic}-${each}`));
       if (!isSame(toldLabels, holdings?.partitions ?? [])) {
