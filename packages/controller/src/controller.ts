@@ -394,6 +394,14 @@ export class Controller {
 
   async #startAlone(): Promise<void> {
     const { log } = this.#options;
+    let hasFailed = false;
+    const fail = (error: unknown): void => {
+      if (hasFailed) return;
+      hasFailed = true;
+      this.#options.onFailed?.(error);
+    };
+    // It may fail with nobody writing, as when an old snapshot cannot be removed.
+    log.onOffline = fail;
     if (new QuorumStateFile(this.#environment.files, log.directory).exists()) {
       throw new MillraceError(
         'INVALID_CONFIG',
@@ -411,9 +419,7 @@ export class Controller {
         codec: metadataSnapshotCodec,
         everyEntries: this.#snapshotEveryRecords,
       },
-      onFailed: (error) => {
-        this.#options.onFailed?.(error);
-      },
+      onFailed: fail,
     });
     await this.#alone.open(this.#formation());
   }

@@ -14,7 +14,7 @@ import { maxDecisionBytes } from './metadata-topic.js';
 /** What is used of a partition log. */
 export type MetadataPartitionLog = Pick<
   PartitionLog,
-  'append' | 'sync' | 'read' | 'startOffset' | 'endOffset' | 'syncedEndOffset' | 'advanceStartOffset'
+  'append' | 'sync' | 'read' | 'startOffset' | 'endOffset' | 'syncedEndOffset' | 'advanceStartOffset' | 'onOffline'
 >;
 
 const replayChunkBytes = 1024 * 1024;

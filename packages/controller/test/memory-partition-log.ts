@@ -9,6 +9,7 @@ export class MemoryPartitionLog {
   syncedEndOffset = 0;
   /** Syncs end only at `releaseSyncs`. */
   isHoldingSyncs = false;
+  onOffline: ControllerOptions['log']['onOffline'];
   failNextAppend: Error | undefined;
   failNextSync: Error | undefined;
   #batches: { readonly baseOffset: number; readonly nextOffset: number; readonly bytes: Uint8Array }[] = [];

@@ -53,3 +53,11 @@ test('after a failed sync nothing is acknowledged any more; a restart has all th
     await again.close();
   }
 });
+
+test('a log that fails with nobody writing is told to whoever runs the node', async () => {
+  const disk = new SimulatedDisk();
+  const node = await start(disk);
+  disk.failNext({ operation: 'rename', path: new RegExp(`${metadataTopic.name}.*\\.snapshot`), code: 'EIO' });
+  await node.housekeeping();
+  expect(node.failures).toMatchObject([{ code: 'KAFKA_STORAGE_ERROR' }]);
+});

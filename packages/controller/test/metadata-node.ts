@@ -11,6 +11,8 @@ export interface MetadataNode {
   /** What it said when it could not go on. */
   readonly failures: readonly unknown[];
   startBroker(): Promise<void>;
+  /** What is done with its log now and then. */
+  housekeeping(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export async function openNode(disk: SimulatedDisk): Promise<MetadataNode> {
     controller,
     failures,
     startBroker: () => startBroker(controller),
+    housekeeping: () => directory.housekeeping(() => log.endOffset),
     async close() {
       await controller.close();
       await directory.close();
