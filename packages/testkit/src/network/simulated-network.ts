@@ -87,7 +87,9 @@ export class SimulatedNetwork {
 
   /** Whether nothing that these nodes sent can still arrive: nobody is left at the other ends of their connections. */
   isSilent(nodes: ReadonlySet<string>): boolean {
-    for (const socket of this.#sockets) if (nodes.has(socket.node) && !socket.peer.isGone) return false;
+    for (const socket of this.#sockets) {
+      if (nodes.has(socket.node) && !socket.peer.isGone && !socket.isForgotten) return false;
+    }
     return true;
   }
 

@@ -73,6 +73,14 @@ export class SimulatedSocket implements Socket {
     return this.#state === 'closed' || this.incarnation.state === 'ended';
   }
 
+  /**
+   * Closed without a word that its peer will hear: it was reset while the link was cut. The peer may find out when it writes,
+   * and has nothing more to expect.
+   */
+  get isForgotten(): boolean {
+    return this.#state === 'closed' && !this.out.isEndSent && !this.out.hasUnread;
+  }
+
   get isMachineUp(): boolean {
     return this.#options.isMachineUp(this.node);
   }
