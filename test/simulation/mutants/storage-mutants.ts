@@ -31,7 +31,9 @@ export const storageMutants: readonly Mutant[] = [
   {
     id: 'm21',
     trap: 'the last entry of a time index is not durable when its segment is closed',
-    budgetSeeds: 300,
+    budgetSeeds: 5,
+    scenario: 'S27',
+    nodesMax: 1,
     patches: [
       {
         file: `${storage}/recovery/recover-log.ts`,
