@@ -70,6 +70,8 @@ export type FetchCoreSettings = Pick<
 };
 
 export type LeaderLookup = (topic: string, partition: number) => number;
+/** The id of the topic that has this name now, as far as is known. */
+export type TopicIdLookup = (topic: string) => string | undefined;
 
 /** More would only divide the work into smaller requests. */
 const maxFetchesPerNode = 3;
@@ -106,8 +108,9 @@ export class FetchCore {
     return this.#partitions.get(keyOf(topic, partition));
   }
 
-  add(topic: string, partition: number, from: StartPosition): PartitionState {
-    const state = new PartitionState(topic, partition, from);
+  /** With `boundTopicId`: of that topic alone, and not of another one that has its name later. */
+  add(topic: string, partition: number, from: StartPosition, boundTopicId?: string): PartitionState {
+    const state = new PartitionState(topic, partition, from, boundTopicId);
     this.#partitions.set(keyOf(topic, partition), state);
     return state;
   }
@@ -120,7 +123,7 @@ export class FetchCore {
     this.#line = this.#line.filter((other) => other !== state);
   }
 
-  plan(nowMs: number, leaderOf: LeaderLookup): Plan {
+  plan(nowMs: number, leaderOf: LeaderLookup, topicIdOf: TopicIdLookup = () => undefined): Plan {
     const fetches = new Map<number, FetchEntry[]>();
     const locates = new Map<number, LocateEntry[]>();
     const leaderless = new Set<string>();
@@ -133,6 +136,13 @@ export class FetchCore {
       if (state.isAsked || state.phase === 'failed' || state.outOfRange !== undefined) continue;
       if (state.phase === 'reading' && (state.isWithheld || !this.#hasRoom(state))) continue;
       if (nowMs < state.retryAtMs) {
+        wakeAtMs = Math.min(wakeAtMs, state.retryAtMs);
+        continue;
+      }
+      if (state.boundTopicId !== undefined && state.boundTopicId !== topicIdOf(state.topic)) {
+        // The group will take it away, or what we know of the topic is old.
+        this.#staleTopics.add(state.topic);
+        state.backOff(nowMs, this.#settings.backoffMs);
         wakeAtMs = Math.min(wakeAtMs, state.retryAtMs);
         continue;
       }
@@ -199,7 +209,7 @@ export class FetchCore {
 
   /** The topic is another one than before, under the same name: the positions mean nothing in it. */
   noteTopicId(state: PartitionState, topicId: string): void {
-    if (state.topicId === topicId) return;
+    if (state.topicId === topicId || state.boundTopicId !== undefined) return;
     const isNew = state.topicId !== undefined;
     state.topicId = topicId;
     if (!isNew || state.phase === 'failed') return;

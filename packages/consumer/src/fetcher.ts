@@ -93,7 +93,12 @@ export class Fetcher {
     const { client, core } = this.#options;
     for (const topic of this.#topics) this.#update(topic);
     const nowMs = client.environment.clock.monotonicMs();
-    const plan = core.plan(nowMs, (topic, partition) => client.cachedLeader(topic, partition)?.node ?? -1);
+    const plan = core.plan(
+      nowMs,
+      (topic, partition) => client.cachedLeader(topic, partition)?.node ?? -1,
+      (topic) => client.cachedTopic(topic)?.topicId,
+    );
+    this.#noteStale();
     for (const fetch of plan.fetches) void this.#fetch(fetch);
     for (const locate of plan.locates) void this.#locate(locate);
     for (const topic of plan.leaderless) this.#lookUp(topic);
@@ -211,12 +216,16 @@ export class Fetcher {
   }
 
   #afterAnswer(): void {
-    const { client, core, onNews } = this.#options;
-    const stale = core.takeStaleTopics();
+    this.#noteStale();
     if (this.#closing.signal.aborted) return;
-    if (stale.length > 0) client.noteError(staleMetadata, stale);
-    onNews();
+    this.#options.onNews();
     this.wake();
+  }
+
+  #noteStale(): void {
+    const { client, core } = this.#options;
+    const stale = core.takeStaleTopics();
+    if (stale.length > 0 && !this.#closing.signal.aborted) client.noteError(staleMetadata, stale);
   }
 
   #lookUp(name: string): void {

@@ -23,6 +23,8 @@ export type PartitionPhase = 'locating' | 'reading' | 'failed';
 export class PartitionState {
   readonly topic: string;
   readonly partition: number;
+  /** The topic that a group means; undefined: whichever has the name. */
+  readonly boundTopicId: string | undefined;
   #phase: PartitionPhase = 'locating';
   #target: StartPosition;
   #position = -1;
@@ -59,9 +61,10 @@ export class PartitionState {
   /** As last heard from the leader; -1 before. */
   highWatermark = -1;
 
-  constructor(topic: string, partition: number, from: StartPosition) {
+  constructor(topic: string, partition: number, from: StartPosition, boundTopicId?: string) {
     this.topic = topic;
     this.partition = partition;
+    this.boundTopicId = boundTopicId;
     this.#target = from;
     this.seek(from);
   }

@@ -198,6 +198,18 @@ describe('fetch core', () => {
     expect(core.plan(0, oneNode).fetches[0]?.entries[0]?.fetchOffset).toBe(4);
   });
 
+  test('reads what a group means and no other topic that has its name later', () => {
+    const core = newCore();
+    const state = core.add('t', 0, { offset: 50 }, 'first');
+    core.noteTopicId(state, 'second');
+    const other = core.plan(0, oneNode, () => 'second');
+    expect([other.fetches, other.locates, core.takeStaleTopics()]).toEqual([[], [], ['t']]);
+    expect(other.wakeAtMs).toBeLessThan(Infinity);
+    expect(state.position).toBe(50);
+    const [fetch] = core.plan(other.wakeAtMs, oneNode, () => 'first').fetches;
+    expect(fetch?.entries[0]?.fetchOffset).toBe(50);
+  });
+
   test('starts over in a topic that was deleted and created again', () => {
     const core = newCore();
     const state = core.add('t', 0, { offset: 50 });

@@ -143,7 +143,8 @@ export class Holdings {
     if (life !== this.#life) return false;
     const starts = partitions.map((partition, index) => this.#start(partition, offsets[index] as number));
     const states = partitions.map((partition, index) => {
-      const state = core.add(partition.topic, partition.partition, starts[index] as StartPosition);
+      const { topic, topicId } = partition;
+      const state = core.add(topic, partition.partition, starts[index] as StartPosition, topicId);
       state.isWithheld = true;
       this.#states.set(state, partition);
       const offset = offsets[index] as number;
