@@ -276,9 +276,23 @@ export class LogDirectory {
         );
       } else {
         logger.info('a partition was not wholly created before the last stop', { directory });
+        this.#removeBeginnings(directory);
       }
     } catch (error) {
       this.#setOffline(name, error);
+    }
+  }
+
+  /** It holds nothing yet. If the partition is still to be here it is created anew; else nobody would ever remove it. */
+  #removeBeginnings(directory: string): void {
+    const { files, logger } = this.#environment;
+    try {
+      const names = files.list(directory);
+      if (!names.every((name) => name.endsWith('.tmp'))) return;
+      for (const name of names) files.removeFile(`${directory}/${name}`);
+      files.removeDirectory(directory);
+    } catch (error) {
+      logger.warn('cannot remove what was begun of a partition', { directory, error: errorMessage(error) });
     }
   }
 

@@ -161,6 +161,19 @@ describe('logs of a data directory', () => {
     expect(directory.log('orders', 0)).toBe(one);
   });
 
+  test('that were not wholly created are gone after the next start, and can be created anew', async () => {
+    const disk = new SimulatedDisk();
+    const directory = await openOn(disk);
+    disk.failNext({ operation: 'write', path: /partition\.metadata\.tmp$/, code: 'ENOSPC' });
+    await expect(create(directory, 'orders', 0)).rejects.toMatchObject({ code: 'ENOSPC' });
+    disk.endProcess();
+    const again = await openOn(disk);
+    expect(disk.paths().filter((name) => name.includes('orders'))).toEqual([]);
+    expect(disk.files().list(path)).not.toContain('orders-0');
+    append(await create(again, 'orders', 0), 'anew');
+    await again.close();
+  });
+
   test('go when they are deleted, and a new one of that name starts with nothing of the old', async () => {
     const disk = new SimulatedDisk();
     const directory = await openOn(disk);
