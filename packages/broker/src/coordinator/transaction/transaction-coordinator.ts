@@ -40,6 +40,7 @@ import type { TransactionSettings } from './transaction-settings.js';
 import {
   isCommit,
   isEnding,
+  isSame,
   type ProducerIdentity,
   type TransactionsState,
   type TransactionState,
@@ -59,10 +60,16 @@ export interface TransactionCoordinatorOptions {
   readonly mayBeReplaced: () => boolean;
 }
 
+interface OpenTransaction {
+  readonly state: TransactionState;
+  /** When its time is over, as this process lives through it: wall clocks jump, and one that went back would keep it open. */
+  readonly overMs: number;
+}
+
 /** What the coordinator holds for one partition that is led here. */
 interface LedTransactions {
   /** By transactional id. */
-  readonly open: Map<string, TransactionState>;
+  readonly open: Map<string, OpenTransaction>;
   readonly isExpiring: Set<string>;
   readonly waiters: EndingWaiters;
   isOver: boolean;
@@ -239,7 +246,7 @@ export class TransactionCoordinator {
       committed: (_state, entries) => {
         this.#metrics.committed(entries);
         for (const { transactionalId, value } of entries) {
-          led.open.delete(transactionalId);
+          if (value?.status !== 'ongoing') led.open.delete(transactionalId);
           if (value !== null) this.#note(index, leaderEpoch, led, value);
           if (value === null || !isEnding(value)) led.waiters.ended(transactionalId);
         }
@@ -254,7 +261,7 @@ export class TransactionCoordinator {
 
   #note(index: number, coordinatorEpoch: number, led: LedTransactions, state: TransactionState): void {
     const { transactionalId, last, partitions, metadataPosition } = state;
-    if (state.status === 'ongoing') led.open.set(transactionalId, state);
+    if (state.status === 'ongoing') led.open.set(transactionalId, { state, overMs: this.#overMs(led, state) });
     if (!isEnding(state) || last === undefined) return;
     const decidedMs = this.#nowMs;
     this.#options.markers.add({
@@ -274,6 +281,13 @@ export class TransactionCoordinator {
     });
   }
 
+  #overMs(led: LedTransactions, { transactionalId, current, startedMs, timeoutMs }: TransactionState): number {
+    const before = led.open.get(transactionalId);
+    if (before !== undefined && isSame(before.state.current, current)) return before.overMs;
+    const passedMs = this.#options.clock.wallMs() - startedMs;
+    return this.#nowMs + Math.min(Math.max(timeoutMs - passedMs, 0), timeoutMs);
+  }
+
   /** Tried until it is done, or somebody else is to do it: nothing else would come back to it. */
   async #complete(command: TransactionCommand, index: number, led: LedTransactions): Promise<void> {
     const { clock, settings } = this.#options;
@@ -291,10 +305,11 @@ export class TransactionCoordinator {
   }
 
   #expireDue(): void {
-    const wallMs = this.#options.clock.wallMs();
+    const nowMs = this.#nowMs;
     for (const [index, { open, isExpiring }] of this.#led) {
-      for (const { transactionalId, current, startedMs, timeoutMs } of open.values()) {
-        if (wallMs - startedMs < timeoutMs || isExpiring.has(transactionalId)) continue;
+      for (const { state, overMs } of open.values()) {
+        const { transactionalId, current } = state;
+        if (nowMs < overMs || isExpiring.has(transactionalId)) continue;
         isExpiring.add(transactionalId);
         void this.#expire(index, transactionalId, current).finally(() => isExpiring.delete(transactionalId));
       }

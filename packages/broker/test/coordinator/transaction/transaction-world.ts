@@ -191,7 +191,7 @@ export class TransactionWorld {
   pass(ms: number): void {
     this.nowMs += ms;
     const state = this.transaction;
-    if (state?.status !== 'ongoing') return;
+    if (state?.status !== 'ongoing' || this.nowMs - state.startedMs < state.timeoutMs) return;
     const expire = { kind: 'expire-transaction' as const, transactionalId: id, identity: state.current };
     if (this.submit({ ...expire, newProducerId: -1 }) !== 'producer-id-needed') return;
     this.submit({ ...expire, newProducerId: this.#nextProducerId++ });

@@ -143,6 +143,17 @@ describe('a producer', () => {
     expect(await committed()).toEqual(['c']);
   });
 
+  test.each([-1, 1])('has its time however the clock on the wall jumps (%i hour)', async (hours) => {
+    const { node, topicId, producer } = await fixture({ tickMs: 100 });
+    const one = await producer({ timeoutMs: 1000 });
+    await node.complete(one.send(topicId, ['a']));
+    node.simulation.setWallClock('node', { offsetMs: hours * 3_600_000 });
+    await node.simulation.runFor(500);
+    expect(await node.complete(one.send(topicId, ['b']))).toBe('NONE');
+    await node.simulation.runFor(700);
+    expect(await node.complete(one.send(topicId, ['c']))).toBe('INVALID_PRODUCER_EPOCH');
+  });
+
   test('cannot commit what it never wrote, and aborts it without a marker anywhere', async () => {
     const { node, client, topicId, producer } = await fixture();
     const one = await producer();

@@ -19,7 +19,7 @@ export interface CompleteTransactionCommand {
   readonly last: ProducerIdentity;
 }
 
-/** The time of the transaction under this identity may be over. */
+/** The time of the transaction under this identity is over. */
 export interface ExpireTransactionCommand {
   readonly kind: 'expire-transaction';
   readonly transactionalId: string;
@@ -56,7 +56,7 @@ export function expireTransaction(
 ): Decision<TransactionEntry, ExpireReply> {
   const state = transactions.get(transactionalId);
   const isOpen = state?.status === 'ongoing' && isSame(state.current, identity);
-  if (!isOpen || nowMs - state.startedMs < state.timeoutMs) return { entries: [], reply: 'done' };
+  if (!isOpen) return { entries: [], reply: 'done' };
   const value = ended(state, { isCommitted: false, endedBy: 'timeout', newProducerId, nowMs });
   if (value === undefined) return { entries: [], reply: 'producer-id-needed' };
   return { entries: [{ transactionalId, value }], reply: 'done' };
