@@ -11,6 +11,7 @@ import { copiersGroup, copiesTopic } from '../plan/draw-copiers.js';
 import { ledgerTopic } from '../plan/draw-transactions.js';
 import type { CopierOperation } from '../plan/operation.js';
 import type { CopierPlan, TransactionsPlan } from '../plan/transactions-plan.js';
+import { MachineSleep } from './machine-sleep.js';
 import { copyOf } from './transaction-history.js';
 import { recordCall, restartMachine, type Workload } from './workload.js';
 
@@ -34,7 +35,7 @@ export class Copier {
   #life: Life | undefined;
   #lives = 0;
   #leaving: Promise<void> | undefined;
-  #isPaused = false;
+  readonly #sleep: MachineSleep;
   #isEnded = false;
 
   constructor(workload: Workload, { copiers = [] }: TransactionsPlan, index: number) {
@@ -43,6 +44,7 @@ export class Copier {
     this.#workload = workload;
     this.#plan = plan;
     this.node = `copier-${index}`;
+    this.#sleep = new MachineSleep(workload, this.node);
     this.transactionalId = this.node;
   }
 
@@ -124,26 +126,18 @@ export class Copier {
     timeLine.add(this.#life.name, 'is killed');
     marks.hit('copier-killed');
     this.#life = undefined;
-    this.#isPaused = false;
+    this.#sleep.forget();
     restartMachine(this.#workload, this.node);
     simulation.after(downMs, () => this.start());
   }
 
-  /** It sleeps, perhaps for longer than its session or its transaction lasts, and goes on where it was. */
   pause(forMs: number): void {
-    if (this.#isPaused || this.#life === undefined) return;
-    const { simulation, timeLine } = this.#workload;
-    this.#isPaused = true;
-    timeLine.add(this.node, 'is paused');
-    simulation.pause(this.node);
-    simulation.after(forMs, () => this.wake());
+    if (this.#life === undefined) return;
+    this.#sleep.pause(forMs);
   }
 
   wake(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.#workload.timeLine.add(this.node, 'goes on');
-    this.#workload.simulation.resume(this.node);
+    this.#sleep.wake();
   }
 
   async #copy(life: Life): Promise<void> {

@@ -13,6 +13,7 @@ import type { GroupPlan, MemberPlan } from '../plan/group-plan.js';
 import type { MemberOperation } from '../plan/operation.js';
 import type { Delivery, GroupCommit, Ownership } from './group-history.js';
 import { partitionLabel } from './history.js';
+import { MachineSleep } from './machine-sleep.js';
 import { recordCall, restartMachine, type Workload } from './workload.js';
 
 const againMs = 200;
@@ -50,7 +51,7 @@ export class MemberClient {
   #leaving: Promise<void> | undefined;
   /** Restarts after a kill that are still to come. */
   #restarts = 0;
-  #isPaused = false;
+  readonly #sleep: MachineSleep;
   #isEnded = false;
 
   constructor(workload: Workload, group: GroupPlan, index: number) {
@@ -60,6 +61,7 @@ export class MemberClient {
     this.#workload = workload;
     this.#plan = plan;
     this.node = `${group.name}-${index}`;
+    this.#sleep = new MachineSleep(workload, this.node);
   }
 
   get isEarly(): boolean {
@@ -179,7 +181,7 @@ export class MemberClient {
     timeLine.add(life.name, 'is killed');
     marks.hit('member-killed');
     this.#life = undefined;
-    this.#isPaused = false;
+    this.#sleep.forget();
     this.#end(life);
     restartMachine(this.#workload, this.node);
     this.#restarts += 1;
@@ -189,21 +191,13 @@ export class MemberClient {
     });
   }
 
-  /** It sleeps, perhaps for longer than its session lasts, and goes on where it was. */
   pause(forMs: number): void {
-    if (this.#isPaused || this.#life === undefined) return;
-    const { simulation, timeLine } = this.#workload;
-    this.#isPaused = true;
-    timeLine.add(this.node, 'is paused');
-    simulation.pause(this.node);
-    simulation.after(forMs, () => this.wake());
+    if (this.#life === undefined) return;
+    this.#sleep.pause(forMs);
   }
 
   wake(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.#workload.timeLine.add(this.node, 'goes on');
-    this.#workload.simulation.resume(this.node);
+    this.#sleep.wake();
   }
 
   async #read(life: Life): Promise<void> {

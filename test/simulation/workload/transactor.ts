@@ -9,6 +9,7 @@ import { textOf } from '../cluster/scan-log.js';
 import { ledgerTopic } from '../plan/draw-transactions.js';
 import type { TransactOperation, TransactorOperation } from '../plan/operation.js';
 import type { TransactionsPlan, TransactorPlan } from '../plan/transactions-plan.js';
+import { MachineSleep } from './machine-sleep.js';
 import type { TransactionEntry, TransactionOutcome } from './transaction-history.js';
 import { recordCall, restartMachine, type Workload } from './workload.js';
 
@@ -25,7 +26,7 @@ export class Transactor {
   #reader: Consumer | undefined;
   #open: TransactionEntry | undefined;
   #queue: Promise<void> = Promise.resolve();
-  #isPaused = false;
+  readonly #sleep: MachineSleep;
   #isDown = false;
 
   constructor(workload: Workload, plan: TransactionsPlan, index: number) {
@@ -35,6 +36,7 @@ export class Transactor {
     this.#plan = own;
     this.#partitions = plan.partitions;
     this.node = `transactor-${index}`;
+    this.#sleep = new MachineSleep(workload, this.node, () => this.name);
   }
 
   get name(): string {
@@ -94,7 +96,7 @@ export class Transactor {
     const entry = this.#open;
     if (entry !== undefined) this.#end(entry, isCommitAsked(entry) ? 'unknown' : 'aborted', 'the program was killed');
     restartMachine(this.#workload, this.node);
-    this.#isPaused = false;
+    this.#sleep.forget();
     this.#isDown = true;
     this.#life += 1;
     this.#producer = undefined;
@@ -107,19 +109,12 @@ export class Transactor {
   }
 
   pause(forMs: number): void {
-    if (this.#isPaused || this.#isDown) return;
-    const { simulation, timeLine } = this.#workload;
-    this.#isPaused = true;
-    timeLine.add(this.name, 'is paused');
-    simulation.pause(this.node);
-    simulation.after(forMs, () => this.wake());
+    if (this.#isDown) return;
+    this.#sleep.pause(forMs);
   }
 
   wake(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.#workload.timeLine.add(this.name, 'goes on');
-    this.#workload.simulation.resume(this.node);
+    this.#sleep.wake();
   }
 
   /** When what is begun has ended. */

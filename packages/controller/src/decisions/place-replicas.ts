@@ -85,8 +85,8 @@ interface Taken {
 }
 
 /**
- * Active, then fewest copies in its rack, then on its host, then fewest in all. Among equals the first one chosen is the one with
- * fewest leaderships, for it will probably lead, and the others are the ones with most, for they will not: were they
+ * Active, then fewest copies in its rack, then on its host, then fewest in all. Among equals the first one chosen is the one
+ * with fewest leaderships, for it will probably lead, and the others are the ones with most, for they will not: were they
  * paired by their number alone, those that led before would meet, and one of them would have to lead again.
  */
 function isBetter(a: Candidate, b: Candidate, taken: Taken): boolean {
