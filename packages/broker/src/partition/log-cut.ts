@@ -11,8 +11,8 @@ export interface LogCutOptions {
   readonly logger: Logger;
   /** What the log lines say of the partition. */
   readonly facts: () => LogFields;
-  /** The log ends elsewhere now. */
-  readonly onCut: () => void;
+  /** The log is about to end here, so what lies behind may count as committed no more; told again when it is done. */
+  readonly endsAt: (endOffset: number) => void;
 }
 
 export class LogCut {
@@ -45,6 +45,7 @@ export class LogCut {
     } else {
       logger.info('cutting a replica where it left its leader', fields);
     }
+    this.#options.endsAt(offset);
     await this.#run(() => (offset < log.startOffset ? log.resetTo(offset) : log.truncateTo(offset)));
     return true;
   }
@@ -70,7 +71,7 @@ export class LogCut {
     const work = cut();
     const settled = (): void => {
       this.#underWay = undefined;
-      this.#options.onCut();
+      this.#options.endsAt(this.#options.log.endOffset);
     };
     this.#underWay = work.then(settled, settled);
     return this.#underWay.then(() => work);

@@ -66,8 +66,8 @@ export class Partition {
       log,
       logger: host.logger,
       facts: () => this.#facts,
-      onCut: () => {
-        this.#highWatermark = Math.max(log.startOffset, Math.min(this.#highWatermark, log.endOffset));
+      endsAt: (endOffset) => {
+        this.#highWatermark = Math.max(log.startOffset, Math.min(this.#highWatermark, endOffset));
       },
     });
     this.#sync = new LogSync({

@@ -247,6 +247,27 @@ describe('a leader that answers nonsense', () => {
   });
 });
 
+describe('that the logs part below what this one calls committed', () => {
+  test('the high watermark goes back before the records do: it is never past the log', async () => {
+    const { requests, partition, until } = await fixture();
+    const epochs = [1, 2, 3];
+    answer(requests[0]!, Buffer.concat(epochs.map((epoch, offset) => batch('a', offset, epoch))), { highWatermark: 3 });
+    await until(
+      () => partition.highWatermark === 3 && requests.filter(({ request }) => request.maxBytes > 0).length > 1,
+    );
+    const fetches = requests.filter(({ request }) => request.maxBytes > 0);
+    answer(fetches[1]!, undefined, { diverging: { leaderEpoch: 1, endOffset: 1 } });
+    const pastTheLog: [number, number][] = [];
+    await until(() => {
+      const { highWatermark, log } = partition;
+      if (highWatermark > log.endOffset) pastTheLog.push([highWatermark, log.endOffset]);
+      return log.endOffset === 1 && partition.beingCut === undefined;
+    });
+    expect(pastTheLog).toEqual([]);
+    expect(partition.highWatermark).toBe(1);
+  });
+});
+
 describe('what comes too late', () => {
   test('after the leader changed is not appended', async () => {
     const { requests, partition, simulation } = await fixture();
