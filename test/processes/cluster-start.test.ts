@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { Producer } from 'millrace';
 import { expect, test } from 'vitest';
 import { environment, runMillrace, temporaryDirectory } from './node-process.js';
 import { pause } from './pause.js';
@@ -16,6 +17,14 @@ interface Event {
   readonly pid: number;
   readonly bootstrap: string;
   readonly signal: string;
+}
+
+/** A line of `reassign --watch`. */
+interface MoveEvent {
+  readonly event: string;
+  readonly partitions: readonly {
+    readonly copies: readonly { readonly nodeId: number; readonly copiedBytes: number; readonly totalBytes: number }[];
+  }[];
 }
 
 /** Everything that it says, as it says it. */
@@ -57,6 +66,12 @@ async function freeBasePort(): Promise<number> {
   return port;
 }
 
+async function fill(bootstrap: string, topic: string, bytes: number): Promise<void> {
+  await using producer = new Producer({ bootstrap });
+  const value = Buffer.alloc(16 * 1024, 'x');
+  await producer.sendBatch({ topic, records: Array.from({ length: bytes / value.length }, () => ({ value })) });
+}
+
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -90,15 +105,32 @@ test('cluster start: one line for each node, then one for the cluster; a death i
   const after = [other, before[0] ?? 0];
 
   const move = { topic: 'orders', partition: 0, before, replicas: after };
-  expect(await run('reassign', 'orders', '--replicas', `0=${after.join(',')}`, '--dry-run')).toEqual([move]);
-  expect(await run('reassign', 'orders', '--replicas', `0=${after.join(',')}`)).toEqual([
-    { ...move, error: null, message: null },
+  const reassign = ['reassign', 'orders', '--replicas', `0=${after.join(',')}`];
+  expect(await run(...reassign, '--dry-run')).toEqual([move]);
+  await fill(bootstrap, 'orders', 3 * 1024 * 1024);
+  const watched = await runMillrace([
+    ...reassign,
+    '--throttle',
+    '1000000',
+    '--watch',
+    '--bootstrap',
+    bootstrap,
+    '--json',
   ]);
-  for (const giveUpMs = performance.now() + 30_000; ; await pause(100)) {
-    const { partitions } = (await run('topic', 'describe', 'orders')) as { partitions: { isr: number[] }[] };
-    if ([...(partitions[0]?.isr ?? [])].sort().join() === [...after].sort().join()) break;
-    if (performance.now() > giveUpMs) throw new Error(`not moved: ${JSON.stringify(partitions)}\n${cluster.log}`);
-  }
+  expect(watched).toMatchObject({ code: 0, stderr: '' });
+  const [started, ...progress] = watched.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as MoveEvent);
+  expect(started).toEqual({ event: 'started', ...move, error: null, message: null });
+  expect(progress.at(-1)).toEqual({ event: 'done', topic: 'orders', partitions: [] });
+  const copies = progress.flatMap(({ partitions }) => partitions).flatMap((partition) => partition.copies);
+  expect(copies.every(({ nodeId, copiedBytes, totalBytes }) => nodeId === other && copiedBytes <= totalBytes)).toBe(
+    true,
+  );
+  expect(copies.some(({ copiedBytes, totalBytes }) => copiedBytes > 0 && copiedBytes < totalBytes)).toBe(true);
+  const moved = (await run('topic', 'describe', 'orders')) as { partitions: { isr: number[] }[] };
+  expect([...(moved.partitions[0]?.isr ?? [])].sort()).toEqual([...after].sort());
   expect(await run('leader', 'elect', 'orders', '--preferred')).toMatchObject([{ topic: 'orders', leader: other }]);
 
   process.kill(nodes[0]?.pid ?? 0, 'SIGKILL');

@@ -36,7 +36,7 @@ import type {
   OffsetQuery,
 } from './admin-options.js';
 import { askLeaders } from './ask-leaders.js';
-import { configsOf, describeTopic } from './describe-topic.js';
+import { configsOf, describeReplicas, describeTopic } from './describe-topic.js';
 import { FinalAnswer, untilAnswered } from './final-answer.js';
 import {
   groupedByTopic,
@@ -72,6 +72,7 @@ import type {
   ClusterDescription,
   CreatedTopic,
   QuorumDescription,
+  ReplicaDescription,
   TopicDescription,
   TopicSummary,
   Voter,
@@ -161,6 +162,11 @@ export class Admin {
   /** Partitions, replicas, settings, and what the leaders have on disk. */
   describeTopic(name: string, options: CallOptions = {}): Promise<TopicDescription> {
     return this.#retry(options, (attempt) => describeTopic(this.#client, name, attempt));
+  }
+
+  /** What each node holds of its replicas of a topic. A node that could not be asked has no entries. */
+  describeReplicas(topic: string, options: CallOptions = {}): Promise<ReplicaDescription[]> {
+    return this.#retry(options, (attempt) => describeReplicas(this.#client, topic, attempt));
   }
 
   /** Grows a topic to `partitions`. Keys may from then on land in other partitions than before. */

@@ -3,34 +3,35 @@ import { errorMessage } from '@millrace/base';
 import type { ClusterClient, RetryLimit } from '@millrace/client';
 import {
   describeConfigsApi,
-  describeLogDirsApi,
   describeTopicPartitionsApi,
   errorFromWire,
   protocolError,
   type DescribeConfigsResponse,
-  type DescribeLogDirsResponse,
+  type DescribeTopicPartitionsResponse,
 } from '@millrace/protocol';
+import { describeLogs, placesOf } from './describe-logs.js';
 import { FinalAnswer } from './final-answer.js';
-import type { Configs, PartitionDescription, TopicDescription } from './topic-description.js';
+import type { Configs, PartitionDescription, ReplicaDescription, TopicDescription } from './topic-description.js';
 
-type LogDescription = DescribeLogDirsResponse['partitions'][number];
+type FoundTopic = DescribeTopicPartitionsResponse['topics'][number];
 
 export async function describeTopic(client: ClusterClient, name: string, limit: RetryLimit): Promise<TopicDescription> {
-  const topicReply = await client.call('any', describeTopicPartitionsApi, { topics: [name] }, [], limit);
-  const [topic] = topicReply.body.topics;
-  if (topic === undefined) throw protocolError('INVALID_RESPONSE', `No description of topic ${name} came.`);
-  const error = errorFromWire(topic, `Topic ${name}`);
-  // That there is no such topic is the answer; asking again would only delay it.
-  if (error?.code === 'UNKNOWN_TOPIC_OR_PARTITION') throw new FinalAnswer(error);
-  if (error !== undefined) throw error;
+  const topic = await foundTopic(client, name, limit);
   const topicId = topic.topicId ?? '';
   await learnNodes(client, name, limit);
   const [configs, logs] = await Promise.all([
     describeConfigs(client, name, limit),
-    describeLogs(client, { topicId, leaders: topic.partitions }, limit),
+    describeLogs(
+      client,
+      topicId,
+      placesOf(topic.partitions, ({ leader }) => [leader]),
+      limit,
+    ),
   ]);
+  // One that led when it was described, and leads no more, has the offsets of a follower.
+  const leaderLogs = new Map(logs.filter(({ isLeader }) => isLeader).map((log) => [log.partition, log]));
   const partitions = topic.partitions.map((partition): PartitionDescription => {
-    const { logStartOffset = -1, highWatermark = -1, sizeBytes = -1 } = logs.get(partition.partition) ?? {};
+    const { logStartOffset = -1, highWatermark = -1, sizeBytes = -1 } = leaderLogs.get(partition.partition) ?? {};
     return { ...partition, logStartOffset, highWatermark, sizeBytes };
   });
   return { name, topicId, configs, partitions };
@@ -60,33 +61,30 @@ async function learnNodes(client: ClusterClient, name: string, limit: RetryLimit
   }
 }
 
-/** Leaders that cannot be asked are left out: the rest of the description is worth having without them. */
-async function describeLogs(
+/** What each node that has a copy holds of it, in the order of partitions and nodes. */
+export async function describeReplicas(
   client: ClusterClient,
-  topic: {
-    readonly topicId: string;
-    readonly leaders: readonly { readonly partition: number; readonly leader: number }[];
-  },
+  name: string,
   limit: RetryLimit,
-): Promise<Map<number, LogDescription>> {
-  const byNode = new Map<number, { readonly topicId: string; readonly partition: number }[]>();
-  for (const { partition, leader } of topic.leaders) {
-    if (leader < 0) continue;
-    const partitions = byNode.get(leader) ?? [];
-    partitions.push({ topicId: topic.topicId, partition });
-    byNode.set(leader, partitions);
-  }
-  const logs = new Map<number, LogDescription>();
-  await Promise.all(
-    [...byNode].map(async ([node, partitions]) => {
-      try {
-        const { body } = await client.call({ node }, describeLogDirsApi, { partitions }, [], limit);
-        for (const log of body.partitions) if (log.error === 0) logs.set(log.partition, log);
-      } catch (error) {
-        limit.signal?.throwIfAborted();
-        client.environment.logger.warn('a leader did not describe its logs', { node, error: errorMessage(error) });
-      }
-    }),
-  );
-  return logs;
+): Promise<ReplicaDescription[]> {
+  const { topicId, partitions } = await foundTopic(client, name, limit);
+  await learnNodes(client, name, limit);
+  const places = placesOf(partitions, ({ replicas }) => replicas);
+  const logs = await describeLogs(client, topicId ?? '', places, limit);
+  return logs
+    .map(({ partition, nodeId, isLeader, logStartOffset, logEndOffset, sizeBytes }): ReplicaDescription => {
+      return { topic: name, partition, nodeId, isLeader, logStartOffset, logEndOffset, sizeBytes };
+    })
+    .sort((a, b) => a.partition - b.partition || a.nodeId - b.nodeId);
+}
+
+async function foundTopic(client: ClusterClient, name: string, limit: RetryLimit): Promise<FoundTopic> {
+  const { body } = await client.call('any', describeTopicPartitionsApi, { topics: [name] }, [], limit);
+  const [topic] = body.topics;
+  if (topic === undefined) throw protocolError('INVALID_RESPONSE', `No description of topic ${name} came.`);
+  const error = errorFromWire(topic, `Topic ${name}`);
+  // That there is no such topic is the answer; asking again would only delay it.
+  if (error?.code === 'UNKNOWN_TOPIC_OR_PARTITION') throw new FinalAnswer(error);
+  if (error !== undefined) throw error;
+  return topic;
 }

@@ -42,6 +42,7 @@ export type {
   PartitionDescription,
   QuorumDescription,
   QuorumReplica,
+  ReplicaDescription,
   TopicDescription,
   TopicSummary,
   Voter,

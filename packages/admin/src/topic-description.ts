@@ -41,6 +41,18 @@ export interface TopicDescription {
   readonly partitions: readonly PartitionDescription[];
 }
 
+/** What one node holds of a partition. */
+export interface ReplicaDescription {
+  readonly topic: string;
+  readonly partition: number;
+  readonly nodeId: number;
+  readonly isLeader: boolean;
+  readonly logStartOffset: number;
+  /** Offset of the next record; how far a follower is behind is the leader's less its own. */
+  readonly logEndOffset: number;
+  readonly sizeBytes: number;
+}
+
 export interface NodeDescription {
   readonly nodeId: number;
   readonly roles: readonly string[];

@@ -45,8 +45,15 @@ describe('topics', () => {
       { partition: 2, highWatermark: 0 },
     ]);
     expect(description.partitions[1]?.sizeBytes).toBeGreaterThan(60);
+    expect(await admin.describeReplicas('orders')).toEqual(
+      description.partitions.map(({ partition, leader, logStartOffset, highWatermark, sizeBytes }) => {
+        const log = { logStartOffset, logEndOffset: highWatermark, sizeBytes };
+        return { topic: 'orders', partition, nodeId: leader, isLeader: true, ...log };
+      }),
+    );
     await admin.deleteTopic('orders');
     expect((await admin.listTopics()).map(({ name }) => name)).not.toContain('orders');
+    await expect(admin.describeReplicas('orders')).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
     await expect(admin.describeTopic('orders')).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC_OR_PARTITION' });
   });
 

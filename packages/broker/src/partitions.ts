@@ -114,9 +114,15 @@ export class Partitions {
 
   /** The partition, for a request that only its leader may serve. Throws the error that the requester should get. */
   leader(topicId: string, index: number, leaderEpoch: number): Partition {
-    const partition = this.#topics.get(topicId)?.partitions[index];
-    if (partition === undefined) throw this.#whyMissing(topicId, index);
+    const partition = this.replica(topicId, index);
     partition.requireLeader(leaderEpoch);
+    return partition;
+  }
+
+  /** The partition, led or followed. Throws the error that the requester should get. */
+  replica(topicId: string, index: number): Partition {
+    const partition = this.find(topicId, index);
+    if (partition === undefined) throw this.#whyMissing(topicId, index);
     return partition;
   }
 

@@ -1,4 +1,4 @@
-/** DescribeLogDirs: offsets and sizes of the logs that this node holds. */
+/** DescribeLogDirs: offsets and sizes of the logs that this node holds, whether it leads or follows. */
 import { describeLogDirsApi, type DescribeLogDirsResponse } from '@millrace/protocol';
 import type { BrokerServices } from '../broker-services.js';
 import { type AnyHandler, handlerOf } from '../request.js';
@@ -6,7 +6,7 @@ import { entryError } from './entry-error.js';
 
 type Result = DescribeLogDirsResponse['partitions'][number];
 
-const unknown = { logStartOffset: -1, highWatermark: -1, logEndOffset: -1, sizeBytes: -1 };
+const unknown = { isLeader: false, logStartOffset: -1, highWatermark: -1, logEndOffset: -1, sizeBytes: -1 };
 
 export function describeLogDirsHandler(services: BrokerServices): AnyHandler {
   return handlerOf(describeLogDirsApi, (request) => ({
@@ -16,12 +16,13 @@ export function describeLogDirsHandler(services: BrokerServices): AnyHandler {
 
 function describe(services: BrokerServices, topicId: string, index: number): Result {
   try {
-    const { log, highWatermark } = services.partitions.leader(topicId, index, -1);
+    const { log, highWatermark, leadership, isOffline } = services.partitions.replica(topicId, index);
     return {
       topicId,
       partition: index,
       error: 0,
       message: null,
+      isLeader: leadership !== undefined && !isOffline,
       logStartOffset: log.startOffset,
       highWatermark,
       logEndOffset: log.endOffset,

@@ -2,9 +2,10 @@
 import type { Admin, ReassignmentResult } from '@millrace/admin';
 import type { Command } from 'commander';
 import { balancePlan, type ReplicaMove } from '../cluster/balance-plan.js';
+import { type CopyProgress, moveProgress } from '../cluster/move-progress.js';
 import { openAdmin } from '../connect.js';
 import { type CommonOptions, integer, oneOf, partitionReplicas, UsageError, withCommonOptions } from '../options.js';
-import { printJson, printLine, printNote, printTable } from '../output/print.js';
+import { formatBytes, printJson, printLine, printNote, printTable } from '../output/print.js';
 import type { CommandContext } from '../program.js';
 
 interface ReassignOptions extends CommonOptions {
@@ -113,17 +114,27 @@ async function watch(admin: Admin, topic: string, { json }: CommonOptions, signa
   let shown = '';
   for (;;) {
     const ongoing = await admin.listReassignments({ topic, signal });
-    const left = ongoing.map(({ partition, adding, removing }) => ({ partition, adding, removing }));
-    const text = JSON.stringify(left);
+    const partitions =
+      ongoing.length === 0 ? [] : moveProgress(ongoing, await admin.describeReplicas(topic, { signal }));
+    const text = JSON.stringify(partitions);
     if (text !== shown) {
       shown = text;
-      if (json) printJson({ event: left.length === 0 ? 'done' : 'moving', topic, partitions: left });
-      else if (left.length === 0) printLine('All replicas are where they should be');
-      else printNote(`${left.length} partition(s) still moving: ${left.map(({ partition }) => partition).join(', ')}`);
+      if (json) printJson({ event: partitions.length === 0 ? 'done' : 'moving', topic, partitions });
+      else if (partitions.length === 0) printLine('All replicas are where they should be');
+      else for (const move of partitions) printNote(`${topic}-${move.partition} is moving${copiesText(move.copies)}`);
     }
-    if (left.length === 0) return;
+    if (partitions.length === 0) return;
     await pause(watchIntervalMs, signal);
   }
+}
+
+function copiesText(copies: readonly CopyProgress[]): string {
+  if (copies.length === 0) return '';
+  const texts = copies.map(({ nodeId, copiedBytes, totalBytes }) => {
+    const whole = totalBytes === null ? '' : ` of ${formatBytes(totalBytes)}`;
+    return `node ${nodeId} has ${formatBytes(copiedBytes)}${whole}`;
+  });
+  return `: ${texts.join(', ')}`;
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

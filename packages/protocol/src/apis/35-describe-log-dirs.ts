@@ -22,6 +22,7 @@ const response = z.object({
       partition: partitionField(),
       error: errorField(),
       message: messageField(),
+      isLeader: z.boolean().describe('Whether the node leads the partition; false on error.'),
       logStartOffset: natural53OrNone('First offset still in the log; -1 on error.'),
       highWatermark: natural53OrNone('Offset after the last readable record; -1 on error.'),
       logEndOffset: natural53OrNone('Offset the next record will get; -1 on error.'),
