@@ -32,6 +32,9 @@ const realClock = new NodeClock();
  */
 const stepsPerTurn = 64;
 
+/** Why no further step is taken: `isDone` said so, or nothing is left to run. */
+type RunEnd = 'done' | 'over';
+
 /** What is still to be done at the end of a step, for a process. */
 interface Ending {
   readonly owner: Incarnation;
@@ -106,20 +109,21 @@ export class Scheduler {
       this.#fail('a promise was rejected and nobody handled it', reason);
     });
     try {
-      await this.#turn();
-      await this.#finishStep();
       let events = 0;
       for (;;) {
-        if (isDone()) return true;
-        const event = this.#queue.peek();
-        if (event === undefined || event.timeUs > untilUs) break;
-        this.#queue.pop();
-        if (!this.#step(event)) continue;
-        await this.#drain();
-        if (this.#endings.length > 0) await this.#finishStep();
-        events += 1;
-        if (events > this.#options.eventsMax) this.#fail(`no end after ${events} events`, undefined);
-        this.#throwFailure();
+        await this.#turn();
+        const end = await this.#runSteps((): RunEnd | undefined => {
+          if (events > this.#options.eventsMax) this.#fail(`no end after ${events} events`, undefined);
+          this.#throwFailure();
+          if (isDone()) return 'done';
+          const event = this.#next(untilUs);
+          if (event === undefined) return 'over';
+          events += 1;
+          this.#attempt(event.kind, event.owner, event.run);
+          return undefined;
+        });
+        if (end === 'done') return true;
+        if (end === 'over') break;
       }
       await this.#turn();
       this.#nowUs = Math.max(this.#nowUs, untilUs);
@@ -130,31 +134,62 @@ export class Scheduler {
     }
   }
 
-  /** Returns whether anything ran. */
-  #step(event: SimulationEvent): boolean {
-    const { owner } = event;
-    if (event.isCancelled || owner?.state === 'ended') return false;
-    if (owner?.state === 'paused') {
-      owner.held.push(event);
-      return false;
-    }
-    this.#nowUs = event.timeUs;
-    this.#eventsRun += 1;
-    this.#options.trace.add(event.kind, owner?.node ?? '', event.timeUs);
-    this.#attempt(event.kind, owner, event.run);
-    return true;
+  /**
+   * Takes one step after another, each once nothing is left of the one before, until the next real turn is due (undefined) or
+   * `step` says that it was the last. Callbacks, and not a promise for each step: there are thousands of them in a run.
+   */
+  #runSteps(step: () => RunEnd | undefined): Promise<RunEnd | undefined> {
+    return new Promise((resolve, reject) => {
+      const next = (): void => {
+        try {
+          if (this.#endings.length > 0) this.#finishStep();
+          else {
+            const end = step();
+            if (end !== undefined) {
+              resolve(end);
+              return;
+            }
+          }
+        } catch (error) {
+          const reason = error as Error;
+          reject(reason);
+          return;
+        }
+        this.#steps += 1;
+        if (this.#steps % stepsPerTurn === 0) resolve(undefined);
+        else afterMicrotasks(next);
+      };
+      next();
+    });
   }
 
-  async #finishStep(): Promise<void> {
-    while (this.#endings.length > 0) {
-      const endings = this.#endings;
-      this.#endings = [];
-      for (const { owner, kind, run } of endings) {
-        if (owner.state === 'ended') continue;
-        if (owner.state === 'running') this.#attempt(kind, owner, run);
-        else this.schedule({ owner, delayUs: 0, kind, run });
+  /** The next event up to that moment, taken out of the queue and noted as begun. */
+  #next(untilUs: number): SimulationEvent | undefined {
+    for (;;) {
+      const event = this.#queue.peek();
+      if (event === undefined || event.timeUs > untilUs) return undefined;
+      this.#queue.pop();
+      const { owner } = event;
+      if (event.isCancelled || owner?.state === 'ended') continue;
+      if (owner?.state === 'paused') {
+        owner.held.push(event);
+        continue;
       }
-      await this.#drain();
+      this.#nowUs = event.timeUs;
+      this.#eventsRun += 1;
+      this.#options.trace.add(event.kind, owner?.node ?? '', event.timeUs);
+      return event;
+    }
+  }
+
+  /** What was put off to the end of the step; it may put off more. */
+  #finishStep(): void {
+    const endings = this.#endings;
+    this.#endings = [];
+    for (const { owner, kind, run } of endings) {
+      if (owner.state === 'ended') continue;
+      if (owner.state === 'running') this.#attempt(kind, owner, run);
+      else this.schedule({ owner, delayUs: 0, kind, run });
     }
   }
 
@@ -164,12 +199,6 @@ export class Scheduler {
     } catch (error) {
       this.#fail(`a ${kind} event of ${owner?.node ?? 'the simulation'} threw`, error);
     }
-  }
-
-  /** Waits until all promise callbacks have run. */
-  #drain(): Promise<void> {
-    this.#steps += 1;
-    return this.#steps % stepsPerTurn === 0 ? this.#turn() : new Promise(afterMicrotasks);
   }
 
   async #turn(): Promise<void> {
