@@ -9,6 +9,7 @@ import { errorMessage, type MillraceError } from '@millrace/base';
 import { Packr } from 'msgpackr';
 import type { z } from 'zod';
 import type { AnyApi, Api } from './api.js';
+import { exactCheck } from './exact-check.js';
 import { guardMessagePack, type GuardLimits } from './message-pack-guard.js';
 import { protocolError, type WireError } from './protocol-error.js';
 import { wireErrorSchema } from './wire-error-schema.js';
@@ -110,6 +111,7 @@ function decode<T>(schema: z.ZodType<T>, body: Uint8Array, limits: GuardLimits, 
   } catch (error) {
     throw protocolError('INVALID_REQUEST', `The ${what} cannot be decoded: ${errorMessage(error)}.`, error);
   }
+  if (exactCheck(schema)(decoded)) return decoded as T;
   const result = schema.safeParse(decoded);
   if (result.success) return result.data;
   throw protocolError('INVALID_REQUEST', `The ${what} is not valid: ${firstIssue(result.error)}.`);
