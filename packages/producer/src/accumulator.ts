@@ -33,6 +33,7 @@ export class Accumulator {
   readonly #flushes: FlushTracker;
   readonly #pool: BatchWriter[] = [];
   readonly #maxPooledBytes: number;
+  #pooledBytes = 0;
   #usedBytes = 0;
   #recordCount = 0;
 
@@ -96,9 +97,9 @@ export class Accumulator {
     this.#recordCount -= batch.recordCount;
     assert(this.#usedBytes >= 0 && this.#recordCount >= 0, 'a batch is released once');
     const writer = batch.releaseWriter();
-    if (writer === undefined || this.#pool.length * this.#settings.batchBytes >= this.#maxPooledBytes) return;
+    if (writer === undefined || this.#pooledBytes + writer.memoryBytes > this.#maxPooledBytes) return;
     writer.reset();
-    this.#pool.push(writer);
+    this.#giveBack(writer);
   }
 
   /** Divides a batch that was too large for its broker; undefined when it is one record. */
@@ -116,10 +117,10 @@ export class Accumulator {
     headers: RecordHeaders | undefined,
     timestampMs: number,
   ): ProducerBatch {
-    const pooled = this.#pool.pop() ?? new BatchWriter({ maxBytes: this.#settings.batchBytes });
+    const pooled = this.#takeWriter();
     let writer = pooled;
     if (!pooled.append(key, value, headers, timestampMs)) {
-      this.#pool.push(pooled);
+      this.#giveBack(pooled);
       writer = new BatchWriter({ maxBytes: this.#settings.maxRequestBytes });
       if (!writer.append(key, value, headers, timestampMs)) {
         throw recordTooLarge(buffer, key, value, this.#settings.maxRequestBytes);
@@ -140,6 +141,18 @@ export class Accumulator {
     // It is above the size of a batch already: nothing joins it.
     if (writer !== pooled) buffer.seal();
     return batch;
+  }
+
+  #takeWriter(): BatchWriter {
+    const writer = this.#pool.pop();
+    if (writer === undefined) return new BatchWriter({ maxBytes: this.#settings.batchBytes });
+    this.#pooledBytes -= writer.memoryBytes;
+    return writer;
+  }
+
+  #giveBack(writer: BatchWriter): void {
+    this.#pooledBytes += writer.memoryBytes;
+    this.#pool.push(writer);
   }
 }
 

@@ -35,6 +35,23 @@ function setUp(lingerMs = 0): {
   return { clock, flushes, accumulator, topic, buffer: topic.buffer(0) as PartitionBuffer };
 }
 
+/** Batches may be many times as large as what a writer begins with; half of 256 KiB is kept for the next ones. */
+function setUpLarge(): {
+  accumulator: Accumulator;
+  topic: TopicBuffer;
+  next: (partition: number, value: string) => ProducerBatch;
+} {
+  const { clock, flushes, topic } = setUp();
+  const large = { ...settings, batchBytes: 64 * 1024, maxRequestBytes: 64 * 1024, bufferMemoryBytes: 256 * 1024 };
+  const accumulator = new Accumulator(large, clock, flushes);
+  const next = (partition: number, value: string): ProducerBatch => {
+    const buffer = topic.requireBuffer(partition);
+    accumulator.append(buffer, null, value, undefined, 1);
+    return buffer.take();
+  };
+  return { accumulator, topic, next };
+}
+
 const values = (batch: ProducerBatch): string[] =>
   [...recordsOf(batch.encode('none', false), { maxDecompressedBytes: 1 << 20 })].map(({ value }) => String(value));
 
@@ -138,6 +155,26 @@ describe('accumulator', () => {
     const inFlight = third.writer;
     accumulator.release(third);
     expect(next().writer).not.toBe(inFlight);
+  });
+
+  test('keeps the memory of many small batches where a few large ones would fill what may be kept', () => {
+    const { accumulator, topic, next } = setUpLarge();
+    topic.update(Array.from({ length: 20 }, () => 0));
+    const small = Array.from({ length: 20 }, (_, partition) => next(partition, 'v'));
+    const writers = new Set(small.map(({ writer }) => writer));
+    for (const batch of small) accumulator.release(batch);
+    const again = Array.from({ length: 20 }, (_, partition) => next(partition, 'v').writer);
+    expect(again.filter((writer) => writers.has(writer))).toHaveLength(20);
+  });
+
+  test('keeps no more memory for the next batches than half of its bound', () => {
+    const { accumulator, topic, next } = setUpLarge();
+    topic.update(Array.from({ length: 4 }, () => 0));
+    const large = Array.from({ length: 4 }, (_, partition) => next(partition, 'v'.repeat(60_000)));
+    const writers = large.map(({ writer }) => writer);
+    for (const batch of large) accumulator.release(batch);
+    const kept = Array.from({ length: 4 }, (_, partition) => next(partition, 'v').writer);
+    expect(kept.filter((writer) => writers.includes(writer))).toHaveLength(2);
   });
 
   test('splits a batch into halves that hold its records in order', () => {

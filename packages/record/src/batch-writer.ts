@@ -54,6 +54,11 @@ export class BatchWriter {
     return this.#position;
   }
 
+  /** What it holds of memory, used or free. */
+  get memoryBytes(): number {
+    return this.#buffer.length;
+  }
+
   /** -1 while there is no record. */
   get firstTimestamp(): number {
     return this.#firstTimestamp;
