@@ -9,7 +9,9 @@
  *   one may be elected then, are not asked whether they have what lies beyond;
  * - until it has reached `epochStartOffset`, records that earlier leaders acknowledged may lie above it: no reader is told
  *   that it is the end;
- * - who joins the in-sync set has fetched in this epoch, and has all up to both of these.
+ * - who joins the in-sync set has fetched in this epoch, and has all up to both of these;
+ * - the high watermark waits for a follower that is about to join, as Kafka's does: what the follower reports is as old as
+ *   its link is long, and under writes that never pause it would always be behind those that are nearer.
  */
 import { assert } from '@millrace/base';
 import { nextHighWatermark } from './high-watermark.js';
@@ -37,6 +39,12 @@ export interface LeadershipOptions {
 
 /** A broker as far as in-sync sets go; undefined when it may not be in one: fenced, stopping, or not registered. */
 export type EligibleBrokerEpoch = (nodeId: number) => number | undefined;
+
+/**
+ * For how long the high watermark waits for a follower that had everything and is not in sync. A round trip and a sync
+ * are enough for it to join; whoever takes longer is not waited for until it has caught up again.
+ */
+export const joinWaitMs = 1000;
 
 export class Leadership {
   readonly leaderEpoch: number;
@@ -99,13 +107,24 @@ export class Leadership {
     return this.#followers.get(nodeId)?.noteFetch(position, leader) ?? false;
   }
 
-  /** From the one before and how far the leader itself has what the durability asks for. */
-  highWatermark(current: number, ownEndOffset: number, durability: LeaderMoment['durability']): number {
+  /** From the one before; `joining` is what `aboutToJoin` says now. */
+  highWatermark(current: number, { ownEndOffset, durability, joining }: CommitFacts): number {
     if (!this.hasEnoughInSync) return current;
     const endOffsets = this.inSync.maximal.map((member) =>
-      member === this.#nodeId ? ownEndOffset : (this.#followers.get(member)?.reportedEndOffset(durability) ?? -1),
+      member === this.#nodeId ? ownEndOffset : this.#reported(member, durability),
     );
+    for (const follower of joining) endOffsets.push(this.#reported(follower, durability));
     return nextHighWatermark(current, endOffsets);
+  }
+
+  /** Followers that are not in sync, had everything a moment ago, and may join. */
+  aboutToJoin(nowMs: number, eligibleEpoch: EligibleBrokerEpoch): readonly number[] {
+    if (!this.isUnderReplicated) return [];
+    return this.#replicas.filter((replica) => {
+      const progress = this.#followers.get(replica);
+      if (progress === undefined || this.inSync.maximal.includes(replica)) return false;
+      return progress.hasCaughtUpSince(joinWaitMs, nowMs) && eligibleEpoch(replica) === progress.brokerEpoch;
+    });
   }
 
   /** Nothing before it can be seen any more, whoever of those in sync leads next. */
@@ -132,6 +151,10 @@ export class Leadership {
     const isr = staying.length < this.inSync.isr.length ? staying : [...staying, ...joining];
     if (isSameSet(isr, this.inSync.isr) && !this.inSync.isInDoubt) return undefined;
     return this.inSync.propose(isr);
+  }
+
+  #reported(follower: number, durability: LeaderMoment['durability']): number {
+    return this.#followers.get(follower)?.reportedEndOffset(durability) ?? -1;
   }
 
   /**
@@ -166,6 +189,13 @@ export class Leadership {
     }
     for (const replica of this.#followers.keys()) if (!replicas.includes(replica)) this.#followers.delete(replica);
   }
+}
+
+export interface CommitFacts {
+  /** How far the leader itself has what the durability asks for. */
+  readonly ownEndOffset: number;
+  readonly durability: LeaderMoment['durability'];
+  readonly joining: readonly number[];
 }
 
 export interface InSyncWish {

@@ -19,7 +19,7 @@
  * A produce request with acks all waits for the high watermark, one with acks 1 until this node alone has its records
  * as the durability asks. With one replica these are the same moment.
  */
-import type { MillraceError } from '@millrace/base';
+import type { MillraceError, Timer } from '@millrace/base';
 import { assert, errorMessage } from '@millrace/base';
 import { BatchView } from '@millrace/record';
 import type { AppendMemory, AppendResult, PartitionLog } from '@millrace/storage';
@@ -28,7 +28,7 @@ import type { CommitGoal } from '../waiting/pending-produce.js';
 import type { Divergence, FetchPosition } from './divergence.js';
 import { followedHighWatermark } from './high-watermark.js';
 import type { InSyncProposal } from './in-sync-set.js';
-import { Leadership, type PartitionAssignment } from './leadership.js';
+import { joinWaitMs, Leadership, type PartitionAssignment } from './leadership.js';
 import { LogCut } from './log-cut.js';
 import { LogSync } from './log-sync.js';
 import type { Following, PartitionHost, PartitionOptions, PartitionPolicy, ProposalOutcome } from './partition-host.js';
@@ -51,6 +51,8 @@ export class Partition {
   #leadership: Leadership | undefined;
   #following: Following | undefined;
   #highWatermark: number;
+  /** Runs while the high watermark may stand below what all in sync have, for one that is about to join. */
+  #waitForJoin: Timer | undefined;
   #closed = false;
   #isOffline = false;
   constructor(options: PartitionOptions) {
@@ -404,6 +406,7 @@ export class Partition {
   /** The partition is not served here any more: tells all who wait. The log stays with its owner. */
   close(reason: MillraceError): void {
     this.#closed = true;
+    this.#waitForJoin?.cancel();
     this.log.onSynced = undefined;
     this.log.onOffline = undefined;
     this.#leadership = undefined;
@@ -476,10 +479,21 @@ export class Partition {
     if (leadership === undefined || this.#isOffline) return;
     const ownEndOffset = this.#ownEndOffset;
     this.#waiters.ownEndMoved(ownEndOffset);
-    const highWatermark = leadership.highWatermark(this.#highWatermark, ownEndOffset, this.#policy.durability);
+    const { durability } = this.#policy;
+    const joining = leadership.aboutToJoin(this.#nowMs, this.#host.inSyncChanges.eligibleEpoch);
+    const highWatermark = leadership.highWatermark(this.#highWatermark, { ownEndOffset, durability, joining });
+    if (joining.length > 0 && highWatermark < ownEndOffset) this.#advanceLater();
     if (highWatermark === this.#highWatermark) return;
     this.#highWatermark = highWatermark;
     this.#waiters.highWatermarkMoved(highWatermark);
+  }
+
+  /** A follower that is waited for may say nothing more, and then nothing else would end the waiting. */
+  #advanceLater(): void {
+    this.#waitForJoin ??= this.#host.clock.schedule(joinWaitMs, () => {
+      this.#waitForJoin = undefined;
+      this.#advance();
+    });
   }
 
   get #nowMs(): number {

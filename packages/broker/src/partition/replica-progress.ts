@@ -32,6 +32,8 @@ export class ReplicaProgress {
   #logStartOffset = -1;
   #toldStartOffset = -1;
   #lastCaughtUpMs: number;
+  /** Whether `#lastCaughtUpMs` is such a moment: before the first, it is when lag began to be counted. */
+  #hasCaughtUp = false;
   /** Undefined until the first fetch. */
   #target: { readonly offset: number; readonly ms: number } | undefined;
   #readSinceMs: number | undefined;
@@ -78,6 +80,7 @@ export class ReplicaProgress {
       this.#syncedEndOffset = -1;
       this.#logStartOffset = -1;
       this.#toldStartOffset = -1;
+      this.#hasCaughtUp = false;
       this.#target = undefined;
     }
     this.#endOffset = Math.max(this.#endOffset, position.endOffset);
@@ -106,13 +109,22 @@ export class ReplicaProgress {
     return Math.max(0, (this.#readSinceMs ?? nowMs) - this.#lastCaughtUpMs);
   }
 
+  /** Whether there was a moment in the last `limitMs` at which it lacked nothing. */
+  hasCaughtUpSince(limitMs: number, nowMs: number): boolean {
+    return this.#hasCaughtUp && nowMs - this.#lastCaughtUpMs <= limitMs;
+  }
+
   #noteCaughtUp({ nowMs, endOffset, durability }: LeaderMoment): void {
     const reported = this.reportedEndOffset(durability);
-    if (reported >= endOffset) this.#lastCaughtUpMs = nowMs;
-    else if (this.#target !== undefined && reported >= this.#target.offset) {
-      this.#lastCaughtUpMs = Math.max(this.#lastCaughtUpMs, this.#target.ms);
-    } else if (this.#target !== undefined) return;
+    if (reported >= endOffset) this.#caughtUpAt(nowMs);
+    else if (this.#target !== undefined && reported >= this.#target.offset) this.#caughtUpAt(this.#target.ms);
+    else if (this.#target !== undefined) return;
     this.#target = { offset: endOffset, ms: nowMs };
+  }
+
+  #caughtUpAt(ms: number): void {
+    this.#lastCaughtUpMs = Math.max(this.#lastCaughtUpMs, ms);
+    this.#hasCaughtUp = true;
   }
 }
 

@@ -1,15 +1,16 @@
 import { completion, sleep } from '@millrace/base';
 import { describe, expect, test } from 'vitest';
 import { PartitionChecks } from '../cluster-checks.js';
-import { ClusterFixture, send } from '../cluster-fixture.js';
+import { ClusterFixture, send, type Sent } from '../cluster-fixture.js';
 import { fetchFrom, offsetAt } from '../node-fixture.js';
+import type { RawClient } from '../raw-client.js';
 
-/** A topic led by node `leader`, and its two other replicas. */
-async function fixture(configs: Record<string, string> = {}) {
+/** A topic led by node `leader`, and its other replicas. */
+async function fixture(configs: Record<string, string> = {}, copies = 3) {
   const cluster = await ClusterFixture.start();
-  const topicId = await cluster.topic('orders', { configs });
-  const { leader } = cluster.partition(topicId);
-  const [second, third] = [1, 2, 3].filter((id) => id !== leader) as [number, number];
+  const topicId = await cluster.topic('orders', { configs, copies });
+  const { leader, replicas } = cluster.partition(topicId);
+  const [second = -1, third = -1] = replicas.filter((id) => id !== leader);
   const client = await cluster.leaderClient(topicId);
   const checks = new PartitionChecks(cluster, topicId);
   return { cluster, topicId, leader, second, third, client, checks };
@@ -18,6 +19,37 @@ async function fixture(configs: Record<string, string> = {}) {
 function cutOff(cluster: ClusterFixture, id: number, from: number): void {
   cluster.simulation.network.cut(cluster.node(id).name, cluster.node(from).name);
   cluster.simulation.network.cut(cluster.node(from).name, cluster.node(id).name);
+}
+
+function slowDown(cluster: ClusterFixture, id: number, from: number, delayMs: number): void {
+  const [a, b] = [cluster.node(id).name, cluster.node(from).name];
+  const link = { delayMinMs: delayMs, delayMaxMs: delayMs };
+  cluster.simulation.network.links.configure(a, b, link);
+  cluster.simulation.network.links.configure(b, a, link);
+}
+
+/** A record every two milliseconds, whether those before are acknowledged or not, until it is ended. */
+function writeWithoutPause(cluster: ClusterFixture, client: RawClient, topicId: string) {
+  const { clock } = cluster.simulation.environment('writer');
+  const results: Sent[] = [];
+  let count = 0;
+  let isOver = false;
+  const write = (): void => {
+    if (isOver) return;
+    count += 1;
+    void send(client, topicId, 'x', { timeoutMs: 10_000 }).then((sent) => results.push(sent));
+    clock.schedule(2, write);
+  };
+  write();
+  return {
+    errors: () => results.map(({ error }) => error).filter((error) => error !== 'NONE'),
+    /** Resolves with how many there were, when all are answered. */
+    end: async (): Promise<number> => {
+      isOver = true;
+      await cluster.until(() => results.length === count);
+      return count;
+    },
+  };
 }
 
 describe('a follower that lags', () => {
@@ -37,6 +69,50 @@ describe('a follower that lags', () => {
     await cluster.until(() => cluster.isHealed(topicId));
     expect(cluster.simulation.metrics(cluster.node(leader).name).value('millrace_isr_expands_total')).toBe(1);
     expect(checks.violations).toEqual([]);
+  });
+
+  test.each([0.2, 20])(
+    'comes back while records arrive without a pause, over a link of %d ms on which all that it reports is old',
+    async (delayMs) => {
+      const { cluster, topicId, leader, second, client, checks } = await fixture();
+      slowDown(cluster, second, leader, delayMs);
+      cutOff(cluster, second, leader);
+      const writes = writeWithoutPause(cluster, client, topicId);
+      await cluster.until(() => cluster.partition(topicId).isr.length === 2);
+      cluster.simulation.network.heal();
+      await cluster.until(() => cluster.partition(topicId).isr.length === 3, 10_000);
+      await cluster.simulation.runFor(500);
+      expect(cluster.partition(topicId).isr).toHaveLength(3);
+      const count = await writes.end();
+      await cluster.until(() => cluster.isHealed(topicId));
+      expect(writes.errors()).toEqual([]);
+      expect(cluster.replica(second, topicId)?.endOffset).toBe(count);
+      expect(checks.violations).toEqual([]);
+    },
+  );
+
+  test('that came so far and then says nothing more holds nobody up for long', async () => {
+    const { cluster, topicId, leader, second, client } = await fixture({ 'min.insync.replicas': '1' }, 2);
+    const { simulation } = cluster;
+    slowDown(cluster, second, leader, 20);
+    cutOff(cluster, second, leader);
+    const writes = writeWithoutPause(cluster, client, topicId);
+    await cluster.until(() => cluster.partition(topicId).isr.length === 1);
+    simulation.network.heal();
+    let stoodSinceMs = simulation.nowMs;
+    let stoodAt = -1;
+    await cluster.until(() => {
+      const { highWatermark = -1 } = cluster.leader(topicId) ?? {};
+      if (highWatermark !== stoodAt) stoodSinceMs = simulation.nowMs;
+      stoodAt = highWatermark;
+      return simulation.nowMs - stoodSinceMs > 15;
+    });
+    expect(cluster.partition(topicId).isr, 'it is waited for, and has not joined').toEqual([leader]);
+    cutOff(cluster, second, leader);
+    await writes.end();
+    expect(simulation.nowMs - stoodSinceMs).toBeLessThan(1500);
+    expect(writes.errors()).toEqual([]);
+    expect(cluster.partition(topicId).isr).toEqual([leader]);
   });
 
   test('is not put out while there is nothing that it lacks', async () => {

@@ -19,6 +19,11 @@ const fetched = (endOffset: number, brokerEpoch = 7) => ({
   syncedEndOffset: endOffset,
   logStartOffset: 0,
 });
+const ownEnd = (ownEndOffset: number, joining: readonly number[] = []) => ({
+  ownEndOffset,
+  durability: 'fsync' as const,
+  joining,
+});
 const everybody = (nodeId: number): number | undefined => (nodeId > 0 ? 7 : undefined);
 const wish = (highWatermark: number, maxLagMs?: number, eligibleEpoch = everybody) => ({
   highWatermark,
@@ -69,7 +74,7 @@ describe('the high watermark of a leader', () => {
             proposal = undefined;
           }
           const before = highWatermark;
-          highWatermark = leadership.highWatermark(before, own, 'fsync');
+          highWatermark = leadership.highWatermark(before, ownEnd(own));
           expect(highWatermark).toBeGreaterThanOrEqual(before);
           if (highWatermark === before) continue;
           expect(leadership.inSync.isr.length).toBeGreaterThanOrEqual(2);
@@ -84,7 +89,7 @@ describe('the high watermark of a leader', () => {
 
   test('of one replica is what it has synced, at once', () => {
     const leadership = office({ replicas: [1], isr: [1], minInsyncReplicas: 1 });
-    expect(leadership.highWatermark(0, 5, 'fsync')).toBe(5);
+    expect(leadership.highWatermark(0, ownEnd(5))).toBe(5);
     expect(leadership.propose(at(0, 5), wish(5, 100))).toBeUndefined();
   });
 });
@@ -112,12 +117,48 @@ describe('who joins the in-sync set', () => {
     const leadership = office({ isr: [1] }, 20);
     leadership.noteFetch(2, fetched(20), at(1, 20));
     leadership.noteFetch(3, fetched(19), at(1, 20));
-    expect(leadership.highWatermark(5, 20, 'fsync')).toBe(5);
+    expect(leadership.highWatermark(5, ownEnd(20))).toBe(5);
     expect(leadership.propose(at(2, 20), wish(5))?.isr).toEqual([1, 2]);
   });
 
   test('a replica that the partition does not have is not noted', () => {
     expect(office().noteFetch(9, fetched(0), at(1, 0))).toBe(false);
+  });
+});
+
+describe('who is about to join', () => {
+  test('had everything a moment ago; the high watermark waits until it has what was committed meanwhile', () => {
+    const leadership = office({ isr: [1, 2] });
+    const waited = (nowMs: number) => leadership.aboutToJoin(nowMs, everybody);
+    leadership.noteFetch(2, fetched(100), at(1, 100));
+    expect(waited(1), 'nobody has fetched').toEqual([]);
+    leadership.noteFetch(3, fetched(0), at(1, 100));
+    expect(waited(1), 'it lacks all').toEqual([]);
+    leadership.noteFetch(3, fetched(99), at(20, 200));
+    expect(waited(20), 'it lacks what was there when it asked first').toEqual([]);
+    leadership.noteFetch(3, fetched(150), at(40, 300));
+    expect(waited(40)).toEqual([3]);
+    leadership.noteFetch(2, fetched(300), at(40, 300));
+    expect(leadership.highWatermark(200, ownEnd(300, [3])), 'stands still').toBe(200);
+    expect(leadership.propose(at(40, 300), wish(200)), 'below the high watermark').toBeUndefined();
+    leadership.noteFetch(3, fetched(250), at(60, 400));
+    expect(leadership.highWatermark(200, ownEnd(400, waited(60)))).toBe(250);
+    expect(leadership.propose(at(60, 400), wish(250))?.isr).toEqual([1, 2, 3]);
+    expect(waited(60), 'is in the maximal set by now').toEqual([]);
+  });
+
+  test('is not waited for when it says nothing for a second, is fenced, or was started again', () => {
+    const leadership = office({ isr: [1, 2] });
+    leadership.noteFetch(3, fetched(100), at(1, 100));
+    expect(leadership.aboutToJoin(1001, everybody)).toEqual([3]);
+    expect(leadership.aboutToJoin(1002, everybody)).toEqual([]);
+    expect(leadership.aboutToJoin(2, () => undefined)).toEqual([]);
+    expect(leadership.aboutToJoin(2, () => 8)).toEqual([]);
+    leadership.noteFetch(3, fetched(50, 8), at(2, 100));
+    expect(
+      leadership.aboutToJoin(2, () => 8),
+      'the new process has not caught up',
+    ).toEqual([]);
   });
 });
 
