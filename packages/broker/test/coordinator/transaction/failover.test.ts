@@ -1,9 +1,13 @@
 import { errorCode, MillraceError, sleep } from '@millrace/base';
+import { offsetFetchApi } from '@millrace/protocol';
 import { describe, expect, test } from 'vitest';
 import { defaultBrokerSettings } from '../../../src/broker-settings.js';
+import { defaultGroupSettings } from '../../../src/coordinator/group/group-settings.js';
 import { defaultTransactionSettings } from '../../../src/coordinator/transaction/transaction-settings.js';
 import { ClusterFixture } from '../../cluster-fixture.js';
+import { errorName } from '../../node-fixture.js';
 import { RawClient } from '../../raw-client.js';
+import { adminCommit, coordinatorOf } from '../scripted-member.js';
 import {
   readCommitted,
   ScriptedProducer,
@@ -31,12 +35,16 @@ const again: ReadonlySet<string> = new Set([
 
 async function fixture(seed: number) {
   const transactions = { ...defaultTransactionSettings, topic, tickMs: 100 };
-  const cluster = await ClusterFixture.start({ seed, settings: { ...defaultBrokerSettings, transactions } });
+  const groups = { ...defaultGroupSettings, topic: { ...defaultGroupSettings.topic, partitions: 1, minBrokers: 3 } };
+  const cluster = await ClusterFixture.start({ seed, settings: { ...defaultBrokerSettings, groups, transactions } });
   const topicId = await cluster.topic('orders', { partitions: 3 });
-  await cluster.complete(transactionCoordinatorOf(await cluster.client(1)));
+  const client = await cluster.client(1);
+  await cluster.complete(transactionCoordinatorOf(client));
+  await cluster.complete(coordinatorOf(client));
   const stateId = cluster.image.topicByName('__transaction_state')?.topicId ?? '';
-  await cluster.until(() => cluster.isHealed(stateId));
-  return { cluster, topicId, stateId, coordinator: () => cluster.partition(stateId).leader };
+  const offsetsId = cluster.image.topicByName('__consumer_offsets')?.topicId ?? '';
+  await cluster.until(() => cluster.isHealed(stateId) && cluster.isHealed(offsetsId));
+  return { cluster, topicId, stateId, offsetsId, coordinator: () => cluster.partition(stateId).leader };
 }
 
 type Fixture = Awaited<ReturnType<typeof fixture>>;
@@ -101,6 +109,15 @@ class PatientProducer {
     });
   }
 
+  /** That the group is at this offset of the first partition, once the transaction is committed. */
+  commitOffset(offset: number): Promise<string> {
+    const { topicId, offsetsId } = this.#all;
+    return asked(this.#all, { topicId: offsetsId }, (client) => {
+      this.#producer.client = client;
+      return this.#producer.commitOffset('g', topicId, offset);
+    });
+  }
+
   end(committed: boolean): Promise<string> {
     return this.#atCoordinator((one) => one.end(committed));
   }
@@ -118,12 +135,41 @@ async function committed(all: Fixture, partition: number): Promise<string[]> {
   return asked(all, { topicId, partition }, (client) => readCommitted(client, topicId, partition));
 }
 
-async function crashCoordinator(all: Fixture): Promise<number> {
-  const { cluster, coordinator, stateId } = all;
-  const lost = coordinator();
+function crashCoordinator(all: Fixture): Promise<number> {
+  return crashLeader(all, all.stateId);
+}
+
+async function crashLeader({ cluster }: Fixture, topicId: string): Promise<number> {
+  const lost = cluster.partition(topicId).leader;
   cluster.crash(lost, 'lost');
-  await cluster.until(() => coordinator() !== lost && cluster.leader(stateId) !== undefined);
+  await cluster.until(() => cluster.partition(topicId).leader !== lost && cluster.leader(topicId) !== undefined);
   return lost;
+}
+
+/** How far the group is in the first partition, or why nobody says. */
+function groupOffset(all: Fixture, requireStable: boolean): Promise<number | string> {
+  const { topicId, offsetsId } = all;
+  return asked<number | string>(all, { topicId: offsetsId }, async (client) => {
+    const partitions = [{ topicId, partition: 0 }];
+    const { body } = await client.call(offsetFetchApi, {
+      group: 'g',
+      memberId: '',
+      memberEpoch: -1,
+      requireStable,
+      partitions,
+    });
+    const [answer] = body.partitions;
+    return answer?.error === 0 ? answer.offset : errorName(answer?.error);
+  });
+}
+
+/** What has been decided reaches the group soon. */
+async function stableOffset(all: Fixture): Promise<number | string> {
+  for (;;) {
+    const offset = await groupOffset(all, true);
+    if (offset !== 'UNSTABLE_OFFSET_COMMIT') return offset;
+    await all.cluster.simulation.runFor(5);
+  }
 }
 
 describe.each([1, 2])('a coordinator that loses power (seed %i)', (seed) => {
@@ -196,4 +242,59 @@ test('a leader of a partition that loses power does not keep a transaction from 
   await cluster.simulation.runFor(3000);
   expect([await committed(all, 0), await committed(all, 1), await committed(all, 2)]).toEqual([['a0'], ['a1'], ['a2']]);
   await cluster.restart(lost);
+});
+
+describe.each([1, 2])('a coordinator of a group that loses power (seed %i)', (seed) => {
+  /** The group is at 1, and a transaction is about to move it on to 5. */
+  async function pending() {
+    const all = await fixture(seed);
+    expect(await asked(all, { topicId: all.offsetsId }, (client) => adminCommit(client, atOne(all)))).toBe(0);
+    const one = await PatientProducer.begin(all);
+    expect(await one.commitOffset(5)).toBe('NONE');
+    return { all, one };
+  }
+  const atOne = ({ topicId }: Fixture) => ({ topicId, offset: 1 });
+
+  test('with offsets of an open transaction is followed by one that tells them when it is committed, not before', async () => {
+    const { all, one } = await pending();
+    const lost = await crashLeader(all, all.offsetsId);
+    expect([await groupOffset(all, false), await groupOffset(all, true)]).toEqual([1, 'UNSTABLE_OFFSET_COMMIT']);
+    await all.cluster.restart(lost);
+    await all.cluster.simulation.runFor(2000);
+    expect([await groupOffset(all, false), await groupOffset(all, true)]).toEqual([1, 'UNSTABLE_OFFSET_COMMIT']);
+    expect(await one.end(true)).toBe('NONE');
+    expect(await stableOffset(all)).toBe(5);
+    // And the one after that knows nothing else.
+    await crashLeader(all, all.offsetsId);
+    expect(await stableOffset(all)).toBe(5);
+  });
+
+  test('with offsets of an open transaction is followed by one that never tells them when it is aborted', async () => {
+    const { all, one } = await pending();
+    const lost = await crashLeader(all, all.offsetsId);
+    expect(await one.end(false)).toBe('NONE');
+    expect(await stableOffset(all)).toBe(1);
+    await all.cluster.restart(lost);
+    await all.cluster.until(() => all.cluster.isHealed(all.offsetsId));
+    await crashLeader(all, all.offsetsId);
+    expect([await groupOffset(all, false), await stableOffset(all)]).toEqual([1, 1]);
+    expect(await one.commitOffset(7)).toBe('NONE');
+    expect(await one.end(true)).toBe('NONE');
+    expect(await stableOffset(all)).toBe(7);
+  });
+
+  test('while the end of a transaction is on its way to it is followed by one that hears of that end', async () => {
+    for (const delayMs of [0, 2]) {
+      for (const isCommitted of [true, false]) {
+        const { all, one } = await pending();
+        const { cluster, offsetsId } = all;
+        const lost = cluster.partition(offsetsId).leader;
+        const ended = one.end(isCommitted);
+        cluster.simulation.environment('breaker').clock.schedule(delayMs, () => cluster.crash(lost, 'lost'));
+        expect(await ended).toBe('NONE');
+        await cluster.until(() => cluster.partition(offsetsId).leader !== lost);
+        expect(await stableOffset(all)).toBe(isCommitted ? 5 : 1);
+      }
+    }
+  });
 });

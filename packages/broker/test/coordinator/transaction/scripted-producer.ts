@@ -5,6 +5,7 @@ import {
   initProducerIdApi,
   produceApi,
   type ProduceResponse,
+  txnOffsetCommitApi,
 } from '@millrace/protocol';
 import { BatchView, nextBatchSize, recordsOf } from '@millrace/record';
 import { batchOf, errorName } from '../../node-fixture.js';
@@ -92,6 +93,16 @@ export class ScriptedProducer {
   async sendBatch(place: { topicId: string; partition: number }, batch: Uint8Array): Promise<string> {
     const [result] = await this.sendBatches([place], [batch]);
     return errorName(result?.error);
+  }
+
+  /** Of the first partition, for a group without members. Returns the error. */
+  async commitOffset(group: string, topicId: string, offset: number): Promise<string> {
+    const { transactionalId, producerId, epoch: producerEpoch } = this;
+    const member = { memberId: '', memberEpoch: -1, instanceId: null };
+    const partitions = [{ topicId, partition: 0, offset, leaderEpoch: -1, metadata: null }];
+    const request = { transactionalId, producerId, producerEpoch, group, ...member, partitions };
+    const { body } = await this.client.call(txnOffsetCommitApi, request);
+    return errorName(body.partitions[0]?.error);
   }
 
   /** Takes what comes back for the next transaction, unless told not to. Returns the error. */
