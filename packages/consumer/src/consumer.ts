@@ -222,7 +222,8 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
   /**
    * Commits, in a group, and resolves when the coordinator has it. Without offsets: everything that was handed over is
    * done, the last record included; with `run`, everything whose callback has ended. Rejects with `STALE_MEMBER_EPOCH`
-   * when a partition was given up or lost: what was read of it is another member's to commit.
+   * when a partition was given up or lost: what was read of it is another member's to commit; with `COMMIT_GOES_BACK` when an
+   * offset is behind what is committed and the program has not sought back.
    */
   async commit(offsets?: readonly OffsetToCommit[], options: IterationOptions = {}): Promise<void> {
     const { committer } = this.#member('commit');
@@ -496,14 +497,7 @@ export class Consumer<Key = Uint8Array | null, Value = Uint8Array | null> implem
     const group = this.#settings.group?.group ?? '';
     if (state === undefined) throw givenUp(group, { topic, partition });
     startPosition({ offset });
-    const { generation } = state;
-    return {
-      state,
-      generation,
-      offset,
-      metadata: metadata ?? null,
-      allowRewind: offset < committer.committedOf(state),
-    };
+    return committer.askedEntry(state, offset, metadata ?? null);
   }
 
   async #commitBatch(state: PartitionState, nextOffset: number): Promise<void> {

@@ -69,6 +69,17 @@ export class OffsetCommitter {
     return this.#known.get(state)?.offset ?? -1;
   }
 
+  /**
+   * What the program asks for by number. A lower one than what is committed may be left from an earlier time with the
+   * partition, of which the program tries again what nobody answered: only after a seek it is meant.
+   */
+  askedEntry(state: PartitionState, offset: number, metadata: string | null): CommitEntry {
+    const known = this.#known.get(state);
+    const { generation } = state;
+    const allowRewind = known !== undefined && offset < known.offset && known.generation !== generation;
+    return { state, generation, offset, metadata, allowRewind };
+  }
+
   /** What there is to commit when a partition has come to `offset`; undefined when that is known already. */
   entry(state: PartitionState, offset: number | undefined): CommitEntry | undefined {
     if (offset === undefined) return undefined;

@@ -76,6 +76,24 @@ describe('committed offsets', () => {
     expect(await committedOf(consumer, topic)).toBe(5);
   });
 
+  test('an offset that lies behind what is committed is refused unless the program has sought back', async () => {
+    const topic = await node.topicWith(6);
+    const partition = { topic, partition: 0 };
+    await using before = node.member(topic, { autoCommit: false });
+    await take(before, 6);
+    await before.commit();
+    await before.close();
+    // As a program does that tries a commit again which was not answered before it lost the partition, and has it again now.
+    await using consumer = node.member(topic, { autoCommit: false });
+    await consumer.ready(soon());
+    const late = consumer.commit([{ ...partition, offset: 2 }]);
+    await expect(late).rejects.toMatchObject({ code: 'COMMIT_GOES_BACK', retriable: false });
+    expect(await committedOf(consumer, topic)).toBe(6);
+    consumer.seek(partition, { offset: 2 });
+    await consumer.commit([{ ...partition, offset: 2 }]);
+    expect(await committedOf(consumer, topic)).toBe(2);
+  });
+
   test('run never commits past a record whose callback has not ended', async () => {
     const topic = await node.topicWith(10);
     await using consumer = node.member(topic, { autoCommitIntervalMs: 5 });
