@@ -51,6 +51,18 @@ export const clientConditions: readonly ClientCondition[] = [
     const before = given();
     return () => given() >= before + Number(count);
   }),
+  condition('another member has committed more than what is held', (director) => () => {
+    const { commit } = director.requireHeld();
+    return director.stage.history.groups.commits.some((other) => {
+      const isSame = other.topic === commit.topic && other.partition === commit.partition;
+      const isDone = other.endedMs < Infinity && other.error === undefined;
+      return isSame && isDone && other.member !== commit.member && other.offset > commit.offset;
+    });
+  }),
+  condition('the held commit is (refused|answered)', (director, [how]) => () => {
+    const { endedMs, error } = director.requireHeld().commit;
+    return endedMs < Infinity && (how === 'answered' || error !== undefined);
+  }),
   condition('members have been given partitions at least (\\d+) times', ({ stage }, [count]) => () => {
     return stage.history.groups.ownerships.length >= Number(count);
   }),

@@ -1,8 +1,9 @@
 /** Steps about members of groups and transactional programs. */
 import type { MemberClient } from '../simulation/workload/member-client.js';
+import type { GroupCommit } from '../simulation/workload/group-history.js';
 import type { Transactor } from '../simulation/workload/transactor.js';
 import { markersOf } from './client-conditions.js';
-import type { Director } from './director.js';
+import { NotReached, type Director, type HeldCommit } from './director.js';
 
 interface ClientStep {
   readonly pattern: RegExp;
@@ -12,6 +13,10 @@ interface ClientStep {
 const time = '([\\d.]+ m?s(?: to [\\d.]+ m?s)?)';
 const node = '([A-Z]|node-\\d+|the controller)';
 const partition = '([A-Z]|[\\w.]+-\\d+)';
+
+const patienceMs = 20_000;
+/** In which a request is made and sent. */
+const requestMs = 1;
 
 export const clientSteps: readonly ClientStep[] = [
   step(`transact every ${time}(?:, held for ${time})?`, (director, [every = '', held]) => {
@@ -50,6 +55,17 @@ export const clientSteps: readonly ClientStep[] = [
     const action = how === 'leaves' ? 'leave' : how === 'comes' ? 'start' : 'restart';
     aMember(director).perform({ action, forMs: 0 });
   }),
+  step(
+    `hold the next commit to ${node}(?: while its member sleeps for ${time})?`,
+    async (director, [who = '', text]) => {
+      director.held = await holdCommit(director, director.node(who).name);
+      if (text !== undefined) director.held.member.pause(director.durationMs(text));
+    },
+  ),
+  step('let the held commit go', (director) => {
+    const { member, to } = director.requireHeld();
+    director.stage.simulation.network.heal(member.node, to);
+  }),
   step('(kill|restart) a consumer', (director, [how]) => {
     void director.choice.of(director.stage.consumers).restart(how === 'restart');
   }),
@@ -57,6 +73,20 @@ export const clientSteps: readonly ClientStep[] = [
 
 function step(text: string, act: ClientStep['act']): ClientStep {
   return { pattern: new RegExp(`^${text}$`), act };
+}
+
+/** What the member sends from the moment on in which its program asks for a commit comes when the link is mended. */
+async function holdCommit({ stage }: Director, to: string): Promise<HeldCommit> {
+  const { simulation, history, members } = stage;
+  const { commits } = history.groups;
+  const before = commits.length;
+  await simulation.runUntil(() => commits.length > before, patienceMs);
+  const commit = commits[before] as GroupCommit;
+  const member = members.find(({ holdings }) => holdings?.name === commit.member);
+  if (member === undefined) throw new NotReached(`${commit.member} is gone already`);
+  simulation.network.cut(member.node, to);
+  await simulation.runFor(requestMs);
+  return { commit, member, to };
 }
 
 function aTransactor({ stage, choice }: Director): Transactor {

@@ -5,11 +5,20 @@ import type { PartitionImage } from '@millrace/controller/image';
 import { Choice } from '../simulation/plan/choice.js';
 import type { ClusterLine, ClusterNode } from '../simulation/cluster/simulated-cluster.js';
 import type { Stage } from '../simulation/run/script.js';
+import type { GroupCommit } from '../simulation/workload/group-history.js';
+import type { MemberClient } from '../simulation/workload/member-client.js';
 
 /** A partition by name. */
 export interface PartitionName {
   readonly topic: string;
   readonly partition: number;
+}
+
+/** A commit whose link was cut while it was on its way. */
+export interface HeldCommit {
+  readonly commit: GroupCommit;
+  readonly member: MemberClient;
+  readonly to: string;
 }
 
 /** The situation that the scenario is about did not come about. */
@@ -20,6 +29,7 @@ export class Director {
   readonly choice: Choice;
   /** What nodes logged since the last `listen`. */
   readonly lines: ClusterLine[] = [];
+  held: HeldCommit | undefined;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #partitions = new Map<string, PartitionName>();
   readonly #noted = new Map<string, number>();
@@ -112,6 +122,11 @@ export class Director {
     const value = this.#noted.get(name);
     assert(value !== undefined, `${name} was not noted`);
     return value;
+  }
+
+  requireHeld(): HeldCommit {
+    assert(this.held !== undefined, 'no commit is held');
+    return this.held;
   }
 
   /** Each record goes to the next partition, by the next producer, until it is told to stop. */

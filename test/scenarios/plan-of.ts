@@ -4,7 +4,7 @@ import { Choice } from '../simulation/plan/choice.js';
 import type { GroupPlan } from '../simulation/plan/group-plan.js';
 import type { Ending, Plan, ProducerPlan } from '../simulation/plan/plan.js';
 import type { TransactionsPlan } from '../simulation/plan/transactions-plan.js';
-import type { Scenario } from './scenario.js';
+import type { Scenario, ScenarioGroup } from './scenario.js';
 
 /** Short times, so that little virtual time passes until somebody is missed. */
 const usualSettings: Readonly<Record<string, string>> = {
@@ -63,7 +63,7 @@ export function planOf(scenario: Scenario, seed: number): Plan {
           isolation: choice.of(['read-committed', 'read-uncommitted']),
         },
       ],
-      groups: scenario.groups.map(({ name, members }) => drawGroup(scenario, { name, members }, choice)),
+      groups: scenario.groups.map((group) => drawGroup(scenario, group, choice)),
       ...transactionsOf(scenario, choice),
       auditMs: 250,
       ending: choice.of(endings),
@@ -87,11 +87,7 @@ function drawProducer(choice: Choice): ProducerPlan {
   };
 }
 
-function drawGroup(
-  { topics }: Scenario,
-  { name, members }: { readonly name: string; readonly members: number },
-  choice: Choice,
-): GroupPlan {
+function drawGroup({ topics }: Scenario, { name, members, isManual }: ScenarioGroup, choice: Choice): GroupPlan {
   return {
     name,
     topics: topics.map((topic) => topic.name),
@@ -101,7 +97,7 @@ function drawGroup(
     members: Array.from({ length: members }, () => ({
       isStatic: choice.chance(0.3),
       isEarly: true,
-      style: choice.of(['records', 'batches', 'run', 'manual'] as const),
+      style: isManual ? 'manual' : choice.of(['records', 'batches', 'run', 'manual'] as const),
       workMs: choice.of([0, 1, 20]),
       autoCommitIntervalMs: choice.of([20, 100]),
       maxPollIntervalMs: 5000,

@@ -8,6 +8,7 @@
  *     transactors 2 over 3 partitions                     programs that write to a topic `ledger` in transactions
  *     copiers 2                                           a group that copies `ledger`, in transactions too
  *     group g: 4 members                                  consumers that share what they read
+ *     group h: 3 members that commit themselves           all of them, each batch
  *     setting replica.lag.time.max.ms=500                 besides the usual ones of `plan-of.ts`
  *
  *     write every 10 ms                                   steps: `steps.ts` lists what they can be,
@@ -29,7 +30,7 @@ export interface Scenario {
   /** Undefined: none. */
   readonly transactors: { readonly count: number; readonly partitions: number } | undefined;
   readonly copiers: number;
-  readonly groups: readonly { readonly name: string; readonly members: number }[];
+  readonly groups: readonly ScenarioGroup[];
   readonly settings: Readonly<Record<string, string>>;
   readonly steps: readonly Step[];
 }
@@ -41,6 +42,13 @@ export interface ScenarioTopic {
   readonly configs: Readonly<Record<string, string>>;
   /** Whether it is deleted and created again on the way. */
   readonly isRecreated: boolean;
+}
+
+export interface ScenarioGroup {
+  readonly name: string;
+  readonly members: number;
+  /** Whether each program commits what it has worked off itself; else some do. */
+  readonly isManual: boolean;
 }
 
 export interface Step {
@@ -82,13 +90,13 @@ export function parseScenario(source: string): Scenario {
     const topic = topicPattern.exec(text);
     const writing = /^transactors (\d+) over (\d+) partitions?$/.exec(text);
     const copying = /^copiers (\d+)$/.exec(text);
-    const group = /^group ([\w-]+): (\d+) members?$/.exec(text);
+    const group = /^group ([\w-]+): (\d+) members?( that commit themselves)?$/.exec(text);
     const setting = /^setting ([\w.]+)=(\S+)$/.exec(text);
     if (count !== null) nodes = Number(count[1]);
     else if (topic !== null) topics.push(topicOf(topic));
     else if (writing !== null) transactors = { count: Number(writing[1]), partitions: Number(writing[2]) };
     else if (copying !== null) copiers = Number(copying[1]);
-    else if (group !== null) groups.push({ name: group[1] ?? '', members: Number(group[2]) });
+    else if (group !== null) groups.push(groupOf(group));
     else if (setting !== null) settings[setting[1] ?? ''] = setting[2] ?? '';
     else break;
   }
@@ -126,6 +134,10 @@ function topicOf(match: RegExpExecArray): ScenarioTopic {
     configs: Object.fromEntries(pairs),
     isRecreated: recreated !== undefined,
   };
+}
+
+function groupOf([, name = '', members, manual]: RegExpExecArray): ScenarioGroup {
+  return { name, members: Number(members), isManual: manual !== undefined };
 }
 
 function stepsOf(lines: readonly Line[]): Step[] {

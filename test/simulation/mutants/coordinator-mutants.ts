@@ -60,6 +60,29 @@ export const coordinatorMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'm40',
+    trap: 'a commit counts whoever sends it: one of a member that was put out undoes what its successor has committed',
+    budgetSeeds: 5,
+    scenario: 'S28',
+    patches: [
+      {
+        file: `${coordinator}/group/decisions/commit-checks.ts`,
+        find: '  if (current === undefined) {\n',
+        replace: '  if (current === undefined && memberEpoch > 0) return undefined;\n  if (current === undefined) {\n',
+      },
+      {
+        file: `${coordinator}/group/decisions/commit-checks.ts`,
+        find: 'if (since !== undefined && since <= memberEpoch) return;',
+        replace: 'if (memberEpoch > 0 || (since !== undefined && since <= memberEpoch)) return;',
+      },
+      {
+        file: `${coordinator}/group/decisions/commit-checks.ts`,
+        find: 'if (before === undefined || entry.offset >= before.offset) return;',
+        replace: 'if (before === undefined || entry.offset >= 0) return;',
+      },
+    ],
+  },
+  {
     id: 'm41',
     trap: 'a coordinator answers when it has read what it knows to be committed, not what earlier ones acknowledged',
     budgetSeeds: 100,
@@ -125,9 +148,5 @@ export const notPlantedInCoordinators: readonly NotPlanted[] = [
   {
     id: 'm38',
     why: 'plans keep producers for longer than the jumps of the clocks that they draw; judged in packages/storage',
-  },
-  {
-    id: 'm40',
-    why: 'survives: ten seeds of S23 and five of S26 show nothing when members that were put out may commit, for they hear of it before; judged against a model of members in packages/broker/test/coordinator/group',
   },
 ];
