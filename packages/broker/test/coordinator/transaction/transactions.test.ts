@@ -15,7 +15,14 @@ import {
   defaultTransactionSettings,
   type TransactionSettings,
 } from '../../../src/coordinator/transaction/transaction-settings.js';
-import { batchOf, errorName, NodeFixture, offsetAt, produceRequest } from '../../node-fixture.js';
+import {
+  batchOf,
+  errorName,
+  NodeFixture,
+  type NodeFixtureOptions,
+  offsetAt,
+  produceRequest,
+} from '../../node-fixture.js';
 import {
   readCommitted,
   ScriptedProducer,
@@ -23,9 +30,9 @@ import {
   transactionCoordinatorOf,
 } from './scripted-producer.js';
 
-async function fixture(transactions: Partial<TransactionSettings> = {}) {
+async function fixture(transactions: Partial<TransactionSettings> = {}, options: NodeFixtureOptions = {}) {
   const settings = { transactions: { ...defaultTransactionSettings, ...transactions } };
-  const node = await NodeFixture.start({ settings });
+  const node = await NodeFixture.start({ ...options, settings });
   const client = await node.client();
   const topicId = await node.topic(client, 'orders', 4);
   await node.complete(transactionCoordinatorOf(client));
@@ -80,6 +87,33 @@ describe('a transaction', () => {
     await node.simulation.runFor(50);
     expect([await committed(0), await committed(1)]).toEqual([['0', '4', '8', '12', '16'], []]);
     expect(await node.complete(offsetAt(client, { topicId }, -1))).toBe(10);
+  });
+
+  test('has its first entry on disk with the sync that completes the one before', async () => {
+    const { node, topicId, producer } = await fixture({}, { recordDisks: true });
+    const one = await producer();
+    const syncs = (directory: string): number =>
+      node.simulation
+        .disk('node')
+        .operations.filter(
+          (each) => each.kind === 'sync' && each.path.includes(`/${directory}`) && each.path.endsWith('.log'),
+        ).length;
+    const rounds = 20;
+    const all = async (): Promise<void> => {
+      for (let round = 0; round < rounds; round += 1) {
+        expect(await one.send(topicId, [`${round}`])).toBe('NONE');
+        expect(await one.end(true)).toBe('NONE');
+      }
+    };
+    // The next one is there long before the marker of the one before is on disk.
+    node.simulation.setDiskLatency('node', { minMs: 5, maxMs: 5 });
+    const before = [syncs('__transaction_state-'), syncs('orders-')];
+    await node.complete(all());
+    await node.simulation.runFor(50);
+    // Of the first one the first entry is synced alone, and of the last one the completion: two for each, and one more.
+    expect(syncs('__transaction_state-') - (before[0] ?? 0)).toBe(2 * rounds + 1);
+    // Its records, and its marker.
+    expect(syncs('orders-') - (before[1] ?? 0)).toBe(2 * rounds);
   });
 });
 
