@@ -28,8 +28,10 @@ interface Share {
 function assignEqual(members: readonly AssignableMember[], topics: readonly AssignableTopic[]): GroupAssignment {
   const all = new Set(topics.flatMap((topic) => partitionsOf(topic)));
   const racks = new Racks(topics);
+  // What several are said to have had is the first one's.
+  const unclaimed = new Set(all);
   const shares = members.map((member): Share => {
-    const kept = [...member.owned].filter((key) => all.has(key)).sort(racks.nearestFirst(member));
+    const kept = [...member.owned].filter((key) => unclaimed.delete(key)).sort(racks.nearestFirst(member));
     return { member, kept: new Set(kept), quota: Math.floor(all.size / members.length) };
   });
   setQuotas(shares, all.size % members.length);
@@ -48,8 +50,16 @@ function setQuotas(shares: readonly Share[], oneMore: number): void {
 }
 
 function giveNearest(free: readonly PartitionKey[], shares: readonly Share[], racks: Racks): PartitionKey[] {
+  const byRack = new Map<string, Share[]>();
+  for (const share of shares) {
+    const { rackId } = share.member;
+    if (rackId === null) continue;
+    const there = byRack.get(rackId);
+    if (there === undefined) byRack.set(rackId, [share]);
+    else there.push(share);
+  }
   return free.filter((key) => {
-    const near = shares.filter(({ member, kept, quota }) => kept.size < quota && racks.isNear(member, key));
+    const near = [...racks.of(key)].flatMap((rack) => byRack.get(rack) ?? []).filter((share) => room(share) > 0);
     const neediest = near.reduce<Share | undefined>(
       (best, next) => (best === undefined || room(next) > room(best) ? next : best),
       undefined,
@@ -81,10 +91,13 @@ export function partitionsOf({ topicId, partitions }: AssignableTopic): Partitio
   return Array.from({ length: partitions }, (_, index) => partitionKey(topicId, index));
 }
 
+const nowhere: ReadonlySet<string> = new Set();
+
 /** Which members are near a partition. Without racks nobody is. */
 class Racks {
   readonly areKnown: boolean;
   readonly #topics: ReadonlyMap<string, AssignableTopic>;
+  readonly #found = new Map<PartitionKey, ReadonlySet<string>>();
 
   constructor(topics: readonly AssignableTopic[]) {
     this.#topics = new Map(topics.map((topic) => [topic.topicId, topic]));
@@ -93,7 +106,16 @@ class Racks {
 
   isNear({ rackId }: AssignableMember, key: PartitionKey): boolean {
     if (rackId === null) return false;
-    return this.#topics.get(topicIdOf(key))?.racksOf?.(indexOf(key)).has(rackId) === true;
+    return this.of(key).has(rackId);
+  }
+
+  of(key: PartitionKey): ReadonlySet<string> {
+    let racks = this.#found.get(key);
+    if (racks === undefined) {
+      racks = this.#topics.get(topicIdOf(key))?.racksOf?.(indexOf(key)) ?? nowhere;
+      this.#found.set(key, racks);
+    }
+    return racks;
   }
 
   /** The order in which a member keeps what it has. */

@@ -92,7 +92,7 @@ function compiled(pattern: string): TopicPattern {
   try {
     return topicPattern(pattern);
   } catch {
-    return { matches: () => false };
+    return { linkCount: 0, matches: () => false };
   }
 }
 

@@ -8,6 +8,9 @@
  */
 import { protocolError } from '@millrace/protocol';
 
+/** Of a pattern that is refused. */
+const maxUnitsTold = 200;
+
 /** Parts of a pattern once its alternatives are written out. */
 const maxSteps = 4096;
 
@@ -21,13 +24,16 @@ interface Step {
 }
 
 export interface TopicPattern {
+  /** From part to part: in proportion to the length of the text, and so is the time that one sign of a name takes. */
+  readonly linkCount: number;
   matches(name: string): boolean;
 }
 
 /** Throws `INVALID_REGULAR_EXPRESSION` that says what is wrong and where. */
 export function topicPattern(pattern: string): TopicPattern {
   const { steps, first } = new Compiler(pattern).compile();
-  return { matches: (name) => matches(steps, first, name) };
+  const linkCount = steps.reduce((sum, { next }) => sum + next.length, first.length);
+  return { linkCount, matches: (name) => matches(steps, first, name) };
 }
 
 const end = -1;
@@ -116,6 +122,8 @@ class Compiler {
       else this.#literal(unit);
     }
     this.#open = [...new Set(ends)];
+    // They come together in one place, or what follows would be linked with each of them: many times many.
+    this.#add(() => false, true);
   }
 
   #set(): Test {
@@ -150,7 +158,7 @@ class Compiler {
   }
 
   #refuse(what: string): never {
-    const pattern = this.#units.join('');
+    const pattern = this.#units.slice(0, maxUnitsTold).join('');
     throw protocolError(
       'INVALID_REGULAR_EXPRESSION',
       `The pattern ${JSON.stringify(pattern)} ${what} (at character ${this.#position}).`,

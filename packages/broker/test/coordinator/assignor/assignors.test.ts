@@ -144,6 +144,64 @@ describe('uniform', () => {
     expect([...even.values()].map(({ size }) => size)).toEqual([3, 3, 3]);
   });
 
+  test('property: racks move nothing that need not be moved, whatever members and brokers call theirs', () => {
+    const rack = fc.constantFrom(null, '', 'r0', 'r1', '__proto__', 'nowhere', 'r'.repeat(1000));
+    const racks = fc.array(rack, { minLength: 9, maxLength: 9 });
+    const replicas = fc.array(fc.uniqueArray(fc.constantFrom('', 'r0', 'r1', 'r2', '__proto__'), { maxLength: 3 }), {
+      minLength: 1,
+      maxLength: 5,
+    });
+    fc.assert(
+      fc.property(topics, presence, racks, replicas, (sizes, steps, memberRacks, partitionRacks) => {
+        let before: GroupAssignment = new Map();
+        const all = sizes.map((_, index) => index);
+        for (const present of steps) {
+          const plain = inputOf({ topics: sizes, members: present.map((is) => (is ? all : undefined)) }, before);
+          if (plain.members.length === 0) continue;
+          const racksOf = (index: number) => new Set(partitionRacks[index % partitionRacks.length]);
+          const input: AssignorInput = {
+            members: plain.members.map((member) => ({ ...member, rackId: rackOf(member, memberRacks) })),
+            topics: plain.topics.map((topic) => ({ ...topic, racksOf })),
+          };
+          const after = uniformAssignor.assign(input);
+          expectComplete(input, after);
+          const loads = [...after.values()].map(({ size }) => size);
+          expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(1);
+          expect(moves(before, after)).toBe(fewestMoves(input, before));
+          before = after;
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('looks at the racks of each partition once, however many members and racks there are', () => {
+    let asked = 0;
+    const racksOf = (index: number): ReadonlySet<string> => {
+      asked += 1;
+      return new Set([`rack-${index % 3000}`]);
+    };
+    const members = Array.from({ length: 1000 }, (_, index) => ({
+      memberId: `m${String(index).padStart(4, '0')}`,
+      instanceId: null,
+      rackId: `rack-${index}`,
+      topicIds: new Set([topicId(0)]),
+      owned: new Set<PartitionKey>(),
+    }));
+    const topic = { topicId: topicId(0), partitions: 10_000, racksOf };
+    const first = uniformAssignor.assign({ members, topics: [topic] });
+    expect(asked).toBeLessThanOrEqual(10_000);
+    expect([...first.values()].every(({ size }) => size === 10)).toBe(true);
+    expect(first.get('m0007')).toContain(partitionKey(topicId(0), 3007));
+    asked = 0;
+    const again = members.map((member) => ({
+      ...member,
+      owned: first.get(member.memberId) ?? new Set<PartitionKey>(),
+    }));
+    expect(uniformAssignor.assign({ members: again, topics: [topic] })).toEqual(first);
+    expect(asked).toBeLessThanOrEqual(10_000);
+  });
+
   test('moves 100 of 10 000 partitions when one of 100 members leaves', () => {
     const members = Array.from({ length: 100 }, () => [0]);
     const before = uniformAssignor.assign(inputOf({ topics: [10_000], members }));
@@ -153,6 +211,10 @@ describe('uniform', () => {
     expect(moves(before, after)).toBe(100);
   });
 });
+
+function rackOf({ memberId }: AssignableMember, racks: readonly (string | null)[]): string | null {
+  return racks[Number(memberId.slice(1))] ?? null;
+}
 
 /** Nobody reaches, over partitions that can be passed on, somebody with two less. */
 function isEven({ members }: AssignorInput, assignment: GroupAssignment): boolean {
@@ -216,5 +278,53 @@ test('property: every assignor answers the same question the same', () => {
       expect(assignor.assign(input)).toEqual(assignor.assign(structuredClone(input)));
     }),
     { numRuns: 200 },
+  );
+});
+
+/** Of no topic, beyond the end of one, or no partition at all. */
+const foreign = ['gone', 'topic-0'].flatMap((name) =>
+  [':0', ':99', ':-1', ':NaN', ''].map((end): PartitionKey => `${name.padEnd(22, 'x')}${end}`),
+);
+
+test('property: previous owners of what is not there, or of what others had too, get what they may have and no more', () => {
+  const owned = fc.array(
+    fc.array(
+      fc.oneof(
+        fc.constantFrom(...foreign),
+        fc.tuple(fc.nat(3), fc.nat(12)).map(([t, p]) => partitionKey(topicId(t), p)),
+      ),
+    ),
+    { minLength: 6, maxLength: 6 },
+  );
+  fc.assert(
+    fc.property(
+      topics,
+      subscriptions,
+      owned,
+      fc.constantFrom(...assignors.values()),
+      (sizes, members, lists, assignor) => {
+        const plain = inputOf({ topics: sizes, members });
+        const input = {
+          ...plain,
+          members: plain.members.map((member, index) => ({ ...member, owned: new Set(lists[index]) })),
+        };
+        const after = assignor.assign(input);
+        expectComplete(input, after);
+        if (assignor !== uniformAssignor || new Set(members.map((one) => [...one].sort().join())).size > 1) return;
+        const loads = [...after.values()].map(({ size }) => size);
+        expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(1);
+        // What several had is the first one's.
+        const claimed = new Set<PartitionKey>();
+        const before = new Map(
+          input.members.map((member) => {
+            const mine = [...member.owned].filter((key) => !claimed.has(key));
+            for (const key of mine) claimed.add(key);
+            return [member.memberId, new Set(mine)];
+          }),
+        );
+        expect(moves(before, after)).toBe(fewestMoves(input, before));
+      },
+    ),
+    { numRuns: 2000 },
   );
 });

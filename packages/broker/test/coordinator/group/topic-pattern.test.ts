@@ -60,6 +60,34 @@ describe('a pattern of topic names', () => {
     );
   });
 
+  test.each([
+    ['what may be left out, again and again', '{a,}'.repeat(2000), 'a'.repeat(249), true],
+    ['many texts after many others', `{${'a,'.repeat(1300)}aa}`.repeat(3), `${'a'.repeat(6)}b`, false],
+    ['stars and nothing between them', `${'*'.repeat(4000)}b`, 'a'.repeat(249), false],
+    ['sets of which each matches', '[a-z]'.repeat(249), 'a'.repeat(249), true],
+  ])('has links in proportion to its length: %s', (_, pattern, name, expected) => {
+    const compiled = topicPattern(pattern);
+    expect(compiled.linkCount).toBeLessThanOrEqual(2 * pattern.length);
+    expect(compiled.matches(name)).toBe(expected);
+  });
+
+  test('property: any text is a pattern or is refused with a typed error, and a refusal is short', () => {
+    const signs = fc.string({
+      unit: fc.constantFrom('a', 'z', '*', '?', '[', ']', '^', '-', '{', '}', ',', '\\', '\u{1f600}'),
+    });
+    fc.assert(
+      fc.property(fc.oneof(signs, fc.string({ unit: 'binary' })), fc.string(), (text, name) => {
+        try {
+          expect(typeof topicPattern(text).matches(name)).toBe('boolean');
+        } catch (error) {
+          expect(errorCode(error)).toBe('INVALID_REGULAR_EXPRESSION');
+        }
+      }),
+      { numRuns: 3000 },
+    );
+    expect(() => topicPattern('x'.repeat(100_000))).toThrow(/^.{1,400}$/u);
+  });
+
   test('takes steps in proportion to pattern and name where trying all ways would never end', () => {
     const pattern = topicPattern(`${'*a'.repeat(200)}b`);
     expect(pattern.matches('a'.repeat(249))).toBe(false);
