@@ -66,6 +66,13 @@ export const clientSteps: readonly ClientStep[] = [
     const { member, to } = director.requireHeld();
     director.stage.simulation.network.heal(member.node, to);
   }),
+  step(`cut ${node} -> the producers`, (director, [who = '']) => {
+    const { producers, simulation } = director.stage;
+    for (const producer of producers) simulation.network.cut(director.node(who).name, producer.node);
+  }),
+  step('kill the producers', ({ stage }) => {
+    for (const producer of stage.producers) void producer.restart(false);
+  }),
   step('(kill|restart) a consumer', (director, [how]) => {
     void director.choice.of(director.stage.consumers).restart(how === 'restart');
   }),

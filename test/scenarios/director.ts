@@ -130,13 +130,13 @@ export class Director {
   }
 
   /** Each record goes to the next partition, by the next producer, until it is told to stop. */
-  startWriting(everyMs: number): void {
+  startWriting(everyMs: number, ageMs = 0): void {
     this.#writing += 1;
     const { simulation } = this.stage;
     const generation = this.#writing;
     const next = (): void => {
       if (generation !== this.#writing) return;
-      this.#write();
+      this.#write(ageMs);
       simulation.after(everyMs, next);
     };
     next();
@@ -183,7 +183,7 @@ export class Director {
     });
   }
 
-  #write(): void {
+  #write(ageMs: number): void {
     const { producers, plan } = this.stage;
     const partitions = plan.config.topics.flatMap(({ name, partitions: count }) =>
       Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
@@ -201,6 +201,7 @@ export class Director {
       ...target,
       count: 1,
       sizeBytes,
+      ...(ageMs > 0 ? { ageMs } : {}),
       everyMs: 0,
       call: 'send',
     });

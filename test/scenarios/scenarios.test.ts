@@ -27,7 +27,9 @@ describe('schedules of faults', () => {
     const ids = scenarios().map(({ id }) => id);
     expect(ids).toEqual(expect.arrayContaining(['S1', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8', 'S9', 'S10', 'S11']));
     expect(ids).toEqual(expect.arrayContaining(['S12', 'S13', 'S14', 'S15']));
-    expect(ids).toEqual(expect.arrayContaining(['S17', 'S18', 'S19', 'S20', 'S21', 'S22', 'S23', 'S25', 'S26', 'S28']));
+    expect(ids).toEqual(
+      expect.arrayContaining(['S17', 'S18', 'S19', 'S20', 'S21', 'S22', 'S23', 'S25', 'S26', 'S28', 'S29']),
+    );
     expect(new Set(ids).size).toBe(ids.length);
   });
 });

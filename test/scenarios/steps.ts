@@ -28,6 +28,7 @@ const time = '([\\d.]+ m?s(?: to [\\d.]+ m?s)?)';
 const fate = '(?:, unsynced data is (lost|kept|torn|random))?';
 const usualAwaitMs = 20_000;
 const timeoutMs = 5000;
+const dayMs = 86_400_000;
 
 const rules: readonly Rule[] = [
   ...clientSteps.map(({ pattern, act }): Rule => ({ pattern, act: ({ director }, words) => act(director, words) })),
@@ -81,7 +82,9 @@ const rules: readonly Rule[] = [
     director.lines.length = 0;
   }),
 
-  rule(`write every ${time}`, ({ director }, [every]) => director.startWriting(director.durationMs(every))),
+  rule(`write every ${time}(?:, dated (\\d+) days back)?`, ({ director }, [every, days = '0']) => {
+    director.startWriting(director.durationMs(every), Number(days) * dayMs);
+  }),
   rule('stop writing', ({ director }) => director.stopWriting()),
   rule(`wait ${time}`, ({ director }, [text]) => director.stage.simulation.runFor(director.durationMs(text))),
   rule(`await (.+?)(?: within ${time})?`, async ({ director }, [text, within = '']) => {

@@ -5,6 +5,7 @@ import { checkStableReads } from './check-stable-reads.js';
 const entry = (id: string, commitAskedMs: number): TransactionEntry => ({
   id,
   client: id,
+  transactionalId: id,
   writes: [{ partition: 0, value: `${id}.0` }],
   reads: [],
   begunMs: 0,

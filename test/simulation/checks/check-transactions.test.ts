@@ -13,6 +13,7 @@ function invariants({ outcome, there }: Told, read?: string): string[] {
   history.entries.push({
     id: 't1',
     client: 'c',
+    transactionalId: 'own',
     writes: [0, 1].map((index) => ({ partition: 0, value: `t1.${index}` })),
     reads: [],
     begunMs: 0,
@@ -49,4 +50,30 @@ test.each<Told>([
 test('a record that somebody read, and that is not committed, is found', () => {
   expect(invariants({ outcome: 'aborted', there: [] }, 't1.0')).toEqual(['C3']);
   expect(invariants({ outcome: 'committed', there: [0, 1] }, 't1.0')).toEqual([]);
+});
+
+test.each([
+  { made: 1, isKnownOnce: true, found: ['E2'] },
+  // Its own first request may have come once more.
+  { made: 1, isKnownOnce: false, found: [] },
+  { made: 2, isKnownOnce: true, found: [] },
+])('a producer that was fenced was replaced by another: $made in all, $isKnownOnce', ({ made, isKnownOnce, found }) => {
+  const history = new TransactionHistory();
+  for (let madeMs = 0; madeMs < made; madeMs += 1) {
+    history.producers.push({ transactionalId: 'own', madeMs, isKnownOnce });
+  }
+  history.entries.push({
+    id: 't1',
+    client: 'c',
+    transactionalId: 'own',
+    writes: [],
+    reads: [],
+    begunMs: 0,
+    endedMs: 5,
+    commitAskedMs: 1,
+    outcome: 'unknown',
+    error: 'PRODUCER_FENCED: another has it',
+  });
+  history.lists.push({ partition: 0, records: [] });
+  expect(checkTransactions(history).map(({ invariant }) => invariant)).toEqual(found);
 });

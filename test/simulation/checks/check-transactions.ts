@@ -2,6 +2,7 @@
  * What transactional programs were told, against what is committed in the end:
  * - E1: all of a transaction is there, once and in the order in which it was sent, or nothing of it; all when it was told
  *   to be committed, nothing when it was told to be aborted;
+ * - E2: nobody is fenced as long as no other producer has had the transactional id;
  * - C3: nobody who reads committed records ever gets another;
  * - C4: an offset stands for one value, for everybody, for ever;
  * - C8, C9: what was read before the end was stable (`check-stable-reads.ts`), and E6: what was copied (`check-copies.ts`);
@@ -25,6 +26,7 @@ export function checkTransactions(history: TransactionHistory): Violation[] {
   }
   return [
     ...history.entries.flatMap((entry) => atomicity(entry, offsets)).slice(0, 3),
+    ...fencedByNobody(history),
     ...earlyReads(history),
     ...checkStableReads(history),
     ...checkCopies(history),
@@ -56,6 +58,20 @@ function atomicity(entry: TransactionEntry, offsets: ReadonlyMap<string, readonl
     last.set(partition, offset);
   }
   return [];
+}
+
+/** A producer that asked again after a lost answer has not been replaced. */
+function fencedByNobody({ entries, producers }: TransactionHistory): Violation[] {
+  const wronged = entries.filter(({ transactionalId, error, endedMs }) => {
+    if (error?.startsWith('PRODUCER_FENCED') !== true) return false;
+    const made = producers.filter((one) => one.transactionalId === transactionalId && one.madeMs <= endedMs);
+    return made.length === 1 && made[0]?.isKnownOnce === true;
+  });
+  return wronged
+    .slice(0, 3)
+    .map(({ id, client, transactionalId, error = '' }) =>
+      violation('E2', `${client} was fenced in ${id}, and nobody else has ever had ${transactionalId}`, [error]),
+    );
 }
 
 /** What was read at any time is there in the end, at its offset. */

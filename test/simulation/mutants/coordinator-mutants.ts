@@ -1,10 +1,46 @@
 /** Bugs in the coordinators of transactions, shown by the schedules that are about them. */
-import type { Mutant, NotPlanted } from './mutant.js';
+import type { Mutant } from './mutant.js';
 
 const coordinator = 'packages/broker/src/coordinator';
 const nodesMax = 5;
 
 export const coordinatorMutants: readonly Mutant[] = [
+  {
+    id: 'm33',
+    trap: 'a producer that asks again for the epoch of which the answer was lost is fenced by its own first request',
+    budgetSeeds: 5,
+    scenario: 'S12',
+    patches: [
+      {
+        file: `${coordinator}/transaction/decisions/end-transaction.ts`,
+        find: "const isLast = isSame(state.last, identity) && state.endedBy !== 'successor';",
+        replace: "const isLast = isSame(state.last, identity) && state.endedBy === 'timeout';",
+      },
+    ],
+  },
+  {
+    id: 'm34',
+    trap: 'an epoch is raised in memory, and stays raised when it could not be written: asking again uses them up',
+    budgetSeeds: 2,
+    scenario: 'S14',
+    patches: [
+      {
+        file: `${coordinator}/transaction/decisions/init-producer.ts`,
+        find: '  const next = nextIdentity(state.current, command.newProducerId);\n',
+        replace:
+          '  const { producerId, producerEpoch } = state.current;\n' +
+          '  const raised = Math.max(producerEpoch, raisedInMemory.get(producerId) ?? 0);\n' +
+          '  const next = nextIdentity({ producerId, producerEpoch: raised }, command.newProducerId);\n' +
+          '  raisedInMemory.set(producerId, raised + 1);\n',
+      },
+      {
+        file: `${coordinator}/transaction/decisions/init-producer.ts`,
+        find: 'type Result = Decision<TransactionEntry, IdentityReply>;\n',
+        replace:
+          'type Result = Decision<TransactionEntry, IdentityReply>;\nconst raisedInMemory = new Map<number, number>();\n',
+      },
+    ],
+  },
   {
     id: 'm35',
     trap: 'a leader takes the first batch of a transaction without asking the coordinator, which never tells it the end',
@@ -43,6 +79,24 @@ export const coordinatorMutants: readonly Mutant[] = [
         replace:
           "    if (batch.producerId >= 0) throw new MillraceError('NOT_LEADER_OR_FOLLOWER', 'This marker is old.');\n" +
           '    const { markerOffset, lastActivityMs } = entry;\n',
+      },
+    ],
+  },
+  {
+    id: 'm38',
+    trap: 'producers are forgotten by the timestamps of their records: one that sends old data is new with every batch',
+    budgetSeeds: 5,
+    scenario: 'S29',
+    patches: [
+      {
+        file: 'packages/storage/src/producer-state/producer-state.ts',
+        find: 'entry = new ProducerEntry(batch.producerId, batch.producerEpoch, nowMs);',
+        replace: 'entry = new ProducerEntry(batch.producerId, batch.producerEpoch, batch.maxTimestamp);',
+      },
+      {
+        file: 'packages/storage/src/producer-state/producer-state.ts',
+        find: '      entry.apply(batch, nowMs);\n',
+        replace: '      entry.apply(batch, batch.maxTimestamp);\n',
       },
     ],
   },
@@ -103,9 +157,9 @@ export const coordinatorMutants: readonly Mutant[] = [
     patches: [
       {
         file: `${coordinator}/assignor/uniform-assignor.ts`,
-        find: 'const kept = [...member.owned].filter((key) => all.has(key)).sort(racks.nearestFirst(member));',
+        find: 'const kept = [...member.owned].filter((key) => unclaimed.delete(key)).sort(racks.nearestFirst(member));',
         replace:
-          "const kept = [...member.owned].filter((key) => all.has(key) && key === '').sort(racks.nearestFirst(member));",
+          "const kept = [...member.owned].filter((key) => unclaimed.has(key) && key === '').sort(racks.nearestFirst(member));",
       },
     ],
   },
@@ -139,14 +193,5 @@ export const coordinatorMutants: readonly Mutant[] = [
         replace: 'return members.size >= 0 && isRetentionOver(',
       },
     ],
-  },
-];
-
-export const notPlantedInCoordinators: readonly NotPlanted[] = [
-  { id: 'm33', why: 'judged against a model of producers in packages/broker/test/coordinator/transaction' },
-  { id: 'm34', why: 'an epoch is raised by nothing but a committed entry: no counter beside the log could be lost' },
-  {
-    id: 'm38',
-    why: 'plans keep producers for longer than the jumps of the clocks that they draw; judged in packages/storage',
   },
 ];

@@ -1,6 +1,6 @@
 /** The bank of planted bugs. */
 import type { Environment } from '@millrace/base';
-import { coordinatorMutants, notPlantedInCoordinators } from './coordinator-mutants.js';
+import { coordinatorMutants } from './coordinator-mutants.js';
 import { fileMutants } from './file-mutants.js';
 import type { Mutant, NotPlanted } from './mutant.js';
 import { replicationMutants } from './replication-mutants.js';
@@ -39,7 +39,6 @@ export const notPlanted: readonly NotPlanted[] = [
     why: 'no clock decides that a read is current; the barrier of a leader that lost its majority is judged in packages/raft (B6)',
   },
   { id: 'm29', why: 'planted in the simulator of packages/raft (changeBeforeOwnCommit)' },
-  ...notPlantedInCoordinators,
 ];
 
 export function mutantOf(id: string): Mutant {

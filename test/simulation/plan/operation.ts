@@ -27,6 +27,8 @@ export interface SendOperation extends Scheduled {
   readonly partition: number | undefined;
   readonly count: number;
   readonly sizeBytes: number;
+  /** How far the records' own timestamps lie back; left out: they have the time of the send. */
+  readonly ageMs?: number;
   /** Between two records; 0 sends all in one turn. */
   readonly everyMs: number;
   readonly call: 'send' | 'enqueue' | 'send-batch';

@@ -86,6 +86,10 @@ export class ProducingClient {
     );
   }
 
+  get #wallMs(): number {
+    return this.#workload.simulation.environment(this.#node).clock.wallMs();
+  }
+
   #sendFrom(operation: SendOperation, index: number): void {
     const { simulation } = this.#workload;
     for (let next = index; next < operation.count; next += 1) {
@@ -103,7 +107,7 @@ export class ProducingClient {
     const producer = this.#producer;
     assert(producer !== undefined, 'open comes first');
     const send = this.#begin(operation, index);
-    const record = recordOf(operation, send.value);
+    const record = recordOf(operation, send.value, this.#wallMs);
     if (operation.call === 'enqueue') {
       try {
         const isTaken = producer.enqueue(record, (error, partition, offset) => {
@@ -129,7 +133,7 @@ export class ProducingClient {
     const producer = this.#producer;
     assert(producer !== undefined, 'open comes first');
     const sends = Array.from({ length: operation.count }, (_, index) => this.#begin(operation, index));
-    const records = sends.map(({ value }) => recordOf(operation, value));
+    const records = sends.map(({ value }) => recordOf(operation, value, this.#wallMs));
     producer.sendBatch({ topic: operation.topic, records }).then(
       ({ results }) => {
         const [first] = results;
@@ -213,12 +217,19 @@ export class ProducingClient {
 function recordOf(
   operation: SendOperation,
   value: string,
+  wallMs: number,
 ): {
   topic: string;
   value: string;
   partition?: number;
+  timestampMs?: number;
 } {
-  const { topic, partition, sizeBytes } = operation;
+  const { topic, partition, sizeBytes, ageMs } = operation;
   const padded = sizeBytes > value.length ? `${value} `.padEnd(sizeBytes, 'x') : value;
-  return { topic, value: padded, ...(partition === undefined ? {} : { partition }) };
+  return {
+    topic,
+    value: padded,
+    ...(partition === undefined ? {} : { partition }),
+    ...(ageMs === undefined ? {} : { timestampMs: wallMs - ageMs }),
+  };
 }

@@ -10,6 +10,7 @@ export interface TransactionEntry {
   readonly id: string;
   /** One life of one program. */
   readonly client: string;
+  readonly transactionalId: string;
   /** In the order in which they were sent, by partition. */
   readonly writes: { readonly partition: number; readonly value: string }[];
   /** What the program got to read while it was open. */
@@ -42,8 +43,17 @@ export function copyOf(place: { readonly partition: number; readonly offset: num
   return `${place.partition}@${place.offset}=${place.value}`;
 }
 
+export interface TransactionalProducer {
+  readonly transactionalId: string;
+  readonly madeMs: number;
+  /** Its first request was answered before it was sent again: no copy of that can still be on its way, and replace it. */
+  isKnownOnce: boolean;
+}
+
 export class TransactionHistory {
   readonly entries: TransactionEntry[] = [];
+  /** In the order in which they were made, which is when each began its first transaction. */
+  readonly producers: TransactionalProducer[] = [];
   readonly reads: CommittedRead[] = [];
   /** Of the ledger. */
   readonly lists: CommittedList[] = [];

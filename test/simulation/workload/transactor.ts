@@ -10,7 +10,7 @@ import { ledgerTopic } from '../plan/draw-transactions.js';
 import type { TransactOperation, TransactorOperation } from '../plan/operation.js';
 import type { TransactionsPlan, TransactorPlan } from '../plan/transactions-plan.js';
 import { MachineSleep } from './machine-sleep.js';
-import type { TransactionEntry, TransactionOutcome } from './transaction-history.js';
+import type { TransactionalProducer, TransactionEntry, TransactionOutcome } from './transaction-history.js';
 import { recordCall, restartMachine, type Workload } from './workload.js';
 
 const askAgainMs = 50;
@@ -23,6 +23,8 @@ export class Transactor {
   readonly #partitions: number;
   #life = 1;
   #producer: Producer | undefined;
+  /** The producer that has not begun a transaction yet. */
+  #made: TransactionalProducer | undefined;
   #reader: Consumer | undefined;
   #open: TransactionEntry | undefined;
   #queue: Promise<void> = Promise.resolve();
@@ -133,6 +135,7 @@ export class Transactor {
     const entry: TransactionEntry = {
       id: `t${id}`,
       client: this.name,
+      transactionalId: this.transactionalId,
       writes: [],
       reads: [],
       begunMs: simulation.nowMs,
@@ -147,6 +150,7 @@ export class Transactor {
     let tx: Transaction | undefined;
     try {
       tx = await producer.beginTransaction();
+      this.#begun();
       timeLine.add(entry.client, `${entry.id} begins`);
       for (const [index, partition] of writes.entries()) {
         const value = `${entry.id}.${index}`;
@@ -170,6 +174,13 @@ export class Transactor {
         await this.#closeProducer(producer);
       }
     }
+  }
+
+  #begun(): void {
+    const made = this.#made;
+    this.#made = undefined;
+    if (made === undefined) return;
+    made.isKnownOnce = this.#workload.simulation.nowMs - made.madeMs < this.#plan.requestTimeoutMs;
   }
 
   /** Nothing else may follow before the outcome is known. */
@@ -215,6 +226,8 @@ export class Transactor {
     const { simulation, bootstrap } = this.#workload;
     const { transactionalId, transactionTimeoutMs, requestTimeoutMs, lingerMs, batchBytes, maxInFlightRequests } =
       this.#plan;
+    this.#made = { transactionalId, madeMs: simulation.nowMs, isKnownOnce: false };
+    this.#workload.history.transactions.producers.push(this.#made);
     return new Producer({
       bootstrap,
       clientId: this.name,
