@@ -56,6 +56,8 @@ export interface GroupMemberOptions extends Pick<
 const maxWaitMs = 5000;
 /** A coordinator that does not answer finds out by itself. */
 const leaveTimeoutMs = 5000;
+/** Of these, waiting for the answer to the request to join takes as much at most. */
+const joinEndsTimeoutMs = 2500;
 
 export class GroupMember {
   readonly committer: OffsetCommitter;
@@ -163,8 +165,9 @@ export class GroupMember {
       const { phase } = this.#membership;
       const request = this.#leaveRequest();
       this.#membership.end();
+      const leaveByMs = this.#nowMs + leaveTimeoutMs;
       if (phase === 'joining') await this.#joinEnds();
-      if (phase === 'joining' || phase === 'member') await this.#leave(request);
+      if (phase === 'joining' || phase === 'member') await this.#leave(request, leaveByMs - this.#nowMs);
       else await this.#leaving;
     }
     this.#beatTimer?.cancel();
@@ -280,7 +283,7 @@ export class GroupMember {
       `The callback of ${stalled.describe()} has run for ${settings.maxPollIntervalMs} ms: this member has left group ${settings.group}, so that others work on its partitions. Raise maxPollIntervalMs when records may take that long.`,
     );
     if (this.#isOut) work.hang(error);
-    this.#leaving = this.#leave(request);
+    this.#leaving = this.#leave(request, leaveTimeoutMs);
     await this.#leaving;
     this.#membership.left(this.#nowMs);
     this.#turn();
@@ -303,16 +306,16 @@ export class GroupMember {
   /** Until then the request to leave might overtake the one to join, and leave a member behind that nobody is. */
   async #joinEnds(): Promise<void> {
     const limit = new AbortController();
-    const late = sleep(this.#options.client.environment.clock, leaveTimeoutMs, limit.signal).catch(() => undefined);
+    const late = sleep(this.#options.client.environment.clock, joinEndsTimeoutMs, limit.signal).catch(() => undefined);
     await Promise.race([this.#beating, late]);
     limit.abort();
   }
 
   /** The coordinator finds out by itself when it does not hear this. */
-  async #leave(request: ConsumerGroupHeartbeatRequest): Promise<void> {
+  async #leave(request: ConsumerGroupHeartbeatRequest, timeoutMs: number): Promise<void> {
     const { client, settings } = this.#options;
     try {
-      const limit = { timeoutMs: leaveTimeoutMs, signal: this.#closing.signal };
+      const limit = { timeoutMs, signal: this.#closing.signal };
       await this.link.callWithRetries(consumerGroupHeartbeatApi, () => request, limit);
     } catch (error) {
       const facts = { group: settings.group, error: errorMessage(error) };

@@ -138,6 +138,8 @@ export class NodeView implements Network {
     });
     this.#after(backUs / 1000, 'connect', () => {
       if (request.isAborted()) near.destroy();
+      // It was reset on its way here: nobody could tell its handler any more.
+      else if (near.isGone) request.reject(networkError('ECONNRESET', `connect ${request.target}:${request.port}`));
       else request.resolve(near);
     });
   }

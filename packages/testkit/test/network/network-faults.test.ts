@@ -114,6 +114,19 @@ describe('broken connections', () => {
     expect(lengths.size).toBeGreaterThan(5);
   });
 
+  test('a reset of a connection that its client is still waiting for fails the connecting', async () => {
+    simulation = new Simulation({ seed: 3, link: { delayMinMs: 10, delayMaxMs: 10 } });
+    const { network } = simulation.environment('b');
+    const accepted: End[] = [];
+    await simulation.complete(network.listen({ host: 'b', port: 9 }, (socket) => accepted.push(endOf(socket))));
+    const connecting = simulation.environment('a').network.connect({ host: 'b', port: 9 });
+    const outcome = connecting.then(() => 'open', errorCode);
+    await simulation.runUntil(() => accepted.length === 1, 1000);
+    simulation.network.reset('a', 'b');
+    expect(await simulation.complete(outcome)).toBe('ECONNRESET');
+    expect(accepted[0]?.closed).toBe('ECONNRESET');
+  });
+
   test('a killed process: its machine closes the connection', async () => {
     const { near } = await connected();
     simulation.kill('b');
