@@ -41,7 +41,19 @@ export interface ReplicaSource {
   fetch(
     request: ReplicaFetchRequest,
     timeoutMs: number,
-  ): Promise<{ readonly body: ReplicaFetchResponse; readonly payload: Uint8Array }>;
+  ): Promise<{
+    readonly body: ReplicaFetchResponse;
+    readonly payload: Uint8Array;
+    /** The payload was used up: its memory is for other replies. */
+    readonly release: () => void;
+  }>;
+}
+
+interface FetchedBatches {
+  readonly partitions: ReplicaFetchResponse['partitions'];
+  /** Of each partition; to be used up before `release`. */
+  readonly batches: readonly Uint8Array[];
+  readonly release: () => void;
 }
 
 export interface LeaderFetcherOptions {
@@ -217,6 +229,8 @@ export class LeaderFetcher {
       const limits = { maxWaitMs, minBytes: 1, maxBytes: replicaFetchMaxBytes };
       const reply = await this.#call(asked, limits);
       if (!this.#isClosed) this.#take(asked, reply.partitions, reply.batches);
+      // What was appended is in the files, and copied where it is kept for readers.
+      reply.release();
       this.#failures = 0;
     } catch (error) {
       this.#failed(asked, error);
@@ -275,11 +289,11 @@ export class LeaderFetcher {
   async #call(
     asked: readonly Asked[],
     limits: Pick<ReplicaFetchRequest, 'maxWaitMs' | 'minBytes' | 'maxBytes'>,
-  ): Promise<{ readonly partitions: ReplicaFetchResponse['partitions']; readonly batches: readonly Uint8Array[] }> {
+  ): Promise<FetchedBatches> {
     const { nodeId, source, brokerEpoch } = this.#options;
     const partitions = asked.map(({ entry }) => entry);
     const request = { brokerId: nodeId, brokerEpoch: brokerEpoch(), ...limits, partitions };
-    const { body, payload } = await source.fetch(request, limits.maxWaitMs + answerMs);
+    const { body, payload, release } = await source.fetch(request, limits.maxWaitMs + answerMs);
     const isForThis =
       body.partitions.length === partitions.length &&
       body.partitions.every(
@@ -287,7 +301,7 @@ export class LeaderFetcher {
           topicId === partitions[index]?.topicId && partition === partitions[index].partition,
       );
     if (!isForThis) throw protocolError('INVALID_RESPONSE', 'The answer to a fetch is about other partitions.');
-    return { partitions: body.partitions, batches: splitPayload(body.partitions, payload) };
+    return { partitions: body.partitions, batches: splitPayload(body.partitions, payload), release };
   }
 
   #failed(asked: readonly Asked[], error: unknown): void {

@@ -14,7 +14,7 @@ import { LeaderFetcher } from '../../src/replication/leader-fetcher.js';
 import { ReplicationMetrics } from '../../src/replication/replication-metrics.js';
 import { batchOf } from '../node-fixture.js';
 
-type Reply = { body: ReplicaFetchResponse; payload: Uint8Array };
+type Reply = { body: ReplicaFetchResponse; payload: Uint8Array; release: () => void };
 type ReplyEntry = ReplicaFetchResponse['partitions'][number];
 
 /** A follower of node 1 whose leader is the test: requests are collected, the test answers them. */
@@ -126,8 +126,9 @@ function answer(
   { request, reply }: { request: ReplicaFetchRequest; reply: Completion<Reply> },
   payload: Uint8Array = new Uint8Array(),
   changes: Partial<ReplyEntry> = {},
+  release: () => void = () => undefined,
 ): void {
-  reply.resolve({ body: { partitions: [entry(request, 0, { bytes: payload.length, ...changes })] }, payload });
+  reply.resolve({ body: { partitions: [entry(request, 0, { bytes: payload.length, ...changes })] }, payload, release });
 }
 
 describe('a fetch from the leader', () => {
@@ -147,13 +148,29 @@ describe('a fetch from the leader', () => {
     expect(recorded.value('millrace_replication_received_bytes_total')).toBeGreaterThan(0);
   });
 
+  test('gives the memory of a reply back once, when what came is appended and before anything else is asked for', async () => {
+    const { requests, partition, until } = await fixture();
+    const payload = batch('kept', 0);
+    const sent = Uint8Array.from(payload);
+    const released: [endOffset: number, requests: number][] = [];
+    answer(requests[0]!, payload, { highWatermark: 1 }, () => {
+      released.push([partition.log.endOffset, requests.length]);
+      payload.fill(0xff); // As the next reply would.
+    });
+    await until(() => requests.length > 2);
+    expect(released).toEqual([[1, 1]]);
+    const read = await partition.log.read(0, 1000, 1);
+    expect(Buffer.from(read.bytes).equals(sent)).toBe(true);
+    read.release?.();
+  });
+
   test('of partitions that come one by one: those beside the first return soon, and go together from then on', async () => {
     const { requests, simulation } = await fixture(3);
     await simulation.runFor(10);
     expect(requests.map(({ request }) => request.maxWaitMs)).toEqual([500, 50, 50]);
     expect(requests.every(({ request }) => request.partitions.length === 1)).toBe(true);
     for (const { request, reply } of requests.splice(0)) {
-      reply.resolve({ body: { partitions: [entry(request)] }, payload: new Uint8Array() });
+      reply.resolve({ body: { partitions: [entry(request)] }, payload: new Uint8Array(), release: () => undefined });
     }
     await simulation.runFor(10);
     expect(requests.flatMap(({ request }) => request.partitions)).toHaveLength(3);
@@ -166,7 +183,7 @@ describe('a fetch from the leader', () => {
       const replies = request.partitions.map((_, index) =>
         entry(request, index, { bytes: index === 0 ? payload.length : 0 }),
       );
-      reply.resolve({ body: { partitions: replies }, payload });
+      reply.resolve({ body: { partitions: replies }, payload, release: () => undefined });
     };
     await simulation.runFor(1200);
     for (let at = 0; at < 3; at++) replyTo(at);
@@ -222,7 +239,11 @@ describe('a leader that answers nonsense', () => {
   test('about other partitions, or of lengths that do not add up: the whole answer is dropped', async () => {
     const { requests, partition, until } = await fixture();
     const { request, reply } = requests[0]!;
-    reply.resolve({ body: { partitions: [entry(request, 0, { partition: 4 })] }, payload: new Uint8Array() });
+    reply.resolve({
+      body: { partitions: [entry(request, 0, { partition: 4 })] },
+      payload: new Uint8Array(),
+      release: () => undefined,
+    });
     await until(() => requests.length > 1);
     answer(requests[1]!, batch('a', 0), { bytes: 3 });
     await until(() => requests.length > 2);
