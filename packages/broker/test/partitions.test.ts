@@ -36,6 +36,7 @@ async function fixture(heldId: string) {
       syncs: new SyncSchedule(clock),
       wakes: new EndOfTurn(clock),
       inSyncChanges: { eligibleEpoch: () => undefined, mayPropose: () => false, submit: () => undefined },
+      replicaLagMaxMs: 30_000,
       onReplicaMoved: () => undefined,
       onInSyncSetChanged: () => undefined,
     },

@@ -78,7 +78,14 @@ async function lookUpTimes(workload: Workload, admin: AdministeringClient, drain
   const offsets = await admin.offsets(
     lookups.map(({ topic, partition, timestampMs }) => ({ topic, partition, at: { timestampMs } })),
   );
+  // What a program that is closed by now sent without waiting for answers may still be on its way: where some of it came
+  // meanwhile, the walk was over another log.
+  const endOffsets = await admin.offsets(drains.map((drain) => ({ ...drain, at: 'latest' as const })));
+  const asWalked = new Set(
+    drains.filter(({ endOffset }, index) => endOffsets[index] === endOffset).map((drain) => partitionLabel(drain)),
+  );
   for (const [index, lookup] of lookups.entries()) {
+    if (!asWalked.has(partitionLabel(lookup))) continue;
     workload.history.lookups.push({ ...lookup, offset: offsets[index] ?? -1 });
     workload.marks.hit('time-looked-up');
   }

@@ -40,12 +40,6 @@ export interface LeadershipOptions {
 /** A broker as far as in-sync sets go; undefined when it may not be in one: fenced, stopping, or not registered. */
 export type EligibleBrokerEpoch = (nodeId: number) => number | undefined;
 
-/**
- * For how long the high watermark waits for a follower that had everything and is not in sync. A round trip and a sync
- * are enough for it to join; whoever takes longer is not waited for until it has caught up again.
- */
-export const joinWaitMs = 1000;
-
 export class Leadership {
   readonly leaderEpoch: number;
   readonly epochStartOffset: number;
@@ -117,13 +111,13 @@ export class Leadership {
     return nextHighWatermark(current, endOffsets);
   }
 
-  /** Followers that are not in sync, had everything a moment ago, and may join. */
-  aboutToJoin(nowMs: number, eligibleEpoch: EligibleBrokerEpoch): readonly number[] {
+  /** Followers that are not in sync, had everything in the last `withinMs`, and may join. */
+  aboutToJoin(nowMs: number, withinMs: number, eligibleEpoch: EligibleBrokerEpoch): readonly number[] {
     if (!this.isUnderReplicated) return [];
     return this.#replicas.filter((replica) => {
       const progress = this.#followers.get(replica);
       if (progress === undefined || this.inSync.maximal.includes(replica)) return false;
-      return progress.hasCaughtUpSince(joinWaitMs, nowMs) && eligibleEpoch(replica) === progress.brokerEpoch;
+      return progress.hasCaughtUpSince(withinMs, nowMs) && eligibleEpoch(replica) === progress.brokerEpoch;
     });
   }
 

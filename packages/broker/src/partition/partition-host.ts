@@ -40,6 +40,8 @@ export interface PartitionHost {
   /** Wakes followers' fetches. */
   readonly wakes: EndOfTurn;
   readonly inSyncChanges: InSyncChanges;
+  /** `replica.lag.time.max.ms`: how far behind a follower may be and still belong to those in sync. */
+  readonly replicaLagMaxMs: number;
   /** What a follower has synced has grown, or its log starts later. */
   readonly onReplicaMoved: (partition: Partition) => void;
   readonly onInSyncSetChanged: (before: number, after: number) => void;

@@ -28,13 +28,19 @@ import type { CommitGoal } from '../waiting/pending-produce.js';
 import type { Divergence, FetchPosition } from './divergence.js';
 import { followedHighWatermark } from './high-watermark.js';
 import type { InSyncProposal } from './in-sync-set.js';
-import { joinWaitMs, Leadership, type PartitionAssignment } from './leadership.js';
+import { Leadership, type PartitionAssignment } from './leadership.js';
 import { LogCut } from './log-cut.js';
 import { LogSync } from './log-sync.js';
 import type { Following, PartitionHost, PartitionOptions, PartitionPolicy, ProposalOutcome } from './partition-host.js';
 import * as refusal from './partition-refusals.js';
 import { PartitionWaiters, type Reader, type ReaderSource } from './partition-waiters.js';
 import type { FollowerPosition, LeaderMoment } from './replica-progress.js';
+
+/**
+ * For how long the high watermark waits for a follower that had everything and is not in sync. A round trip and a sync
+ * are enough for it to join; whoever takes longer is not waited for until it has caught up again.
+ */
+const joinWaitMaxMs = 1000;
 
 export class Partition {
   readonly topicId: string;
@@ -480,7 +486,7 @@ export class Partition {
     const ownEndOffset = this.#ownEndOffset;
     this.#waiters.ownEndMoved(ownEndOffset);
     const { durability } = this.#policy;
-    const joining = leadership.aboutToJoin(this.#nowMs, this.#host.inSyncChanges.eligibleEpoch);
+    const joining = leadership.aboutToJoin(this.#nowMs, this.#joinWaitMs, this.#host.inSyncChanges.eligibleEpoch);
     const highWatermark = leadership.highWatermark(this.#highWatermark, { ownEndOffset, durability, joining });
     if (joining.length > 0 && highWatermark < ownEndOffset) this.#advanceLater();
     if (highWatermark === this.#highWatermark) return;
@@ -490,10 +496,15 @@ export class Partition {
 
   /** A follower that is waited for may say nothing more, and then nothing else would end the waiting. */
   #advanceLater(): void {
-    this.#waitForJoin ??= this.#host.clock.schedule(joinWaitMs, () => {
+    this.#waitForJoin ??= this.#host.clock.schedule(this.#joinWaitMs, () => {
       this.#waitForJoin = undefined;
       this.#advance();
     });
+  }
+
+  /** Who is put out for its lag has not caught up for longer than this, and is not waited for. */
+  get #joinWaitMs(): number {
+    return Math.min(joinWaitMaxMs, this.#host.replicaLagMaxMs);
   }
 
   get #nowMs(): number {

@@ -69,6 +69,7 @@ export class Replication {
       syncs: new SyncSchedule(clock),
       wakes: this.#turns,
       inSyncChanges: this.#changes,
+      replicaLagMaxMs: settings.replicaLagMaxMs,
       onReplicaMoved: (partition) => this.#fetchers.moved(partition),
       onInSyncSetChanged: (before, after) => metrics.inSyncSetChanged(before, after),
     };

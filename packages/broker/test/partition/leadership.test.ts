@@ -129,7 +129,7 @@ describe('who joins the in-sync set', () => {
 describe('who is about to join', () => {
   test('had everything a moment ago; the high watermark waits until it has what was committed meanwhile', () => {
     const leadership = office({ isr: [1, 2] });
-    const waited = (nowMs: number) => leadership.aboutToJoin(nowMs, everybody);
+    const waited = (nowMs: number) => leadership.aboutToJoin(nowMs, 1000, everybody);
     leadership.noteFetch(2, fetched(100), at(1, 100));
     expect(waited(1), 'nobody has fetched').toEqual([]);
     leadership.noteFetch(3, fetched(0), at(1, 100));
@@ -147,16 +147,16 @@ describe('who is about to join', () => {
     expect(waited(60), 'is in the maximal set by now').toEqual([]);
   });
 
-  test('is not waited for when it says nothing for a second, is fenced, or was started again', () => {
+  test('is not waited for when it says nothing for that long, is fenced, or was started again', () => {
     const leadership = office({ isr: [1, 2] });
     leadership.noteFetch(3, fetched(100), at(1, 100));
-    expect(leadership.aboutToJoin(1001, everybody)).toEqual([3]);
-    expect(leadership.aboutToJoin(1002, everybody)).toEqual([]);
-    expect(leadership.aboutToJoin(2, () => undefined)).toEqual([]);
-    expect(leadership.aboutToJoin(2, () => 8)).toEqual([]);
+    expect(leadership.aboutToJoin(1001, 1000, everybody)).toEqual([3]);
+    expect(leadership.aboutToJoin(1002, 1000, everybody)).toEqual([]);
+    expect(leadership.aboutToJoin(2, 1000, () => undefined)).toEqual([]);
+    expect(leadership.aboutToJoin(2, 1000, () => 8)).toEqual([]);
     leadership.noteFetch(3, fetched(50, 8), at(2, 100));
     expect(
-      leadership.aboutToJoin(2, () => 8),
+      leadership.aboutToJoin(2, 1000, () => 8),
       'the new process has not caught up',
     ).toEqual([]);
   });

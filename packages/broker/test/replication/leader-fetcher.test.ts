@@ -36,6 +36,7 @@ async function fixture(partitions = 1) {
     syncs: new SyncSchedule(clock),
     wakes: turns,
     inSyncChanges: { eligibleEpoch: () => undefined, mayPropose: () => false, submit: () => undefined },
+    replicaLagMaxMs: 30_000,
     onReplicaMoved: (partition) => now(partition),
     onInSyncSetChanged: () => undefined,
   };
