@@ -14,6 +14,7 @@
  * Invariants: `#openCount` counts the pooled files with an open handle; `#idle` holds exactly those that are not pinned.
  */
 import { assert, MillraceError, type File, type FileSystem, type OpenMode } from '@millrace/base';
+import { syncFailed } from './storage-errors.js';
 
 export interface FilePoolOptions {
   /** How many handles stay open between uses. */
@@ -167,6 +168,7 @@ export class PooledFile implements File {
     }
   }
 
+  /** Rejects with the system's own error when the file cannot be opened, and with `syncFailed` when the sync failed. */
   async sync(): Promise<void> {
     const handle = this.#use();
     const changes = this.#changes;
@@ -174,6 +176,8 @@ export class PooledFile implements File {
     try {
       await handle.sync();
       this.#syncedChanges = changes;
+    } catch (error) {
+      throw syncFailed(this.#path, error);
     } finally {
       this.#unpin();
     }

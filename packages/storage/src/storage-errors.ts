@@ -16,6 +16,14 @@ export function storageFailed(directory: string, reason: unknown): MillraceError
   });
 }
 
+/**
+ * Whatever the system's code is, not even that of a full disk means that it may be tried again: the kernel may have dropped
+ * what it could not write, and the next sync would find nothing to do.
+ */
+export function syncFailed(path: string, cause: unknown): MillraceError {
+  return new MillraceError('KAFKA_STORAGE_ERROR', `Syncing ${path} failed: ${errorMessage(cause)}`, { cause });
+}
+
 export function diskFull(directory: string, cause: unknown): MillraceError {
   return new MillraceError(
     'LOG_DISK_FULL',

@@ -7,7 +7,7 @@
  *                                          closed, and before the recovery point passes them
  *
  * The index is derived from the log, so a failed write here is not fatal to it: entries that cannot be written (a full
- * disk, on which the log does not grow either) wait in memory. After a crash the file may hold any of
+ * disk, on which the log does not grow either) wait in memory. A failed sync is: what is in the file then is nowhere else. After a crash the file may hold any of
  * what was not synced, down to garbage: opening the log keeps only the entries below the recovery point and makes the
  * rest anew. A lookup returns the neighbours of what it found, for its caller checks the entry against the log, and
  * says when the order is broken.

@@ -51,6 +51,19 @@ describe('a full disk', () => {
     expect(log.recoveryPoint).toBe(30);
   });
 
+  test.each(['ENOSPC', 'EMFILE'])('stops the log when the sync of an index fails with it: %s', async (code) => {
+    const disk = new SimulatedDisk();
+    const { log } = await TestPartition.open(disk);
+    for (let index = 0; index < 30; index++) appendValues(log, [`value ${index}`]);
+    await log.sync();
+    disk.failNext({ operation: 'sync', path: /index$/, code, times: 1 });
+    await expect(log.advanceRecoveryPoint()).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR', retriable: false });
+    // The next sync would find nothing to write, and call what is not on the disk durable.
+    await expect(log.advanceRecoveryPoint()).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' });
+    expect(log.recoveryPoint).toBe(0);
+    expect(await valuesOf(await TestPartition.open(disk.crash('lost')))).toHaveLength(30);
+  });
+
   test('is no clean stop when an index could not be written', async () => {
     const disk = new SimulatedDisk();
     const { log } = await TestPartition.open(disk);
