@@ -114,7 +114,9 @@ async function sampleAll(): Promise<void> {
   const startedMs = performance.now();
   while (!stop.signal.aborted) {
     const atSeconds = (performance.now() - startedMs) / 1000;
-    const metrics = await (await fetch(`http://${node.http}/metrics`)).text();
+    // A connection for each: one that is kept could be closed by the node in the moment in which it is used again.
+    const reply = await fetch(`http://${node.http}/metrics`, { headers: { connection: 'close' } });
+    const metrics = await reply.text();
     const metric = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1]);
     note('resident memory, MiB', atSeconds, residentBytes() / mib);
     note('heap used, MiB', atSeconds, metric('millrace_process_heap_used_bytes') / mib);
