@@ -9,6 +9,18 @@ export const benchScript = (name: string): string => fileURLToPath(new URL(`../$
 
 const stopWaitMs = 20_000;
 
+/** Of this process, which takes them along when it ends, however it ends. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+function noteRunning(child: ChildProcess): void {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+}
+
 export interface RunningChild {
   readonly process: ChildProcess;
   /** The first line it printed. */
@@ -29,6 +41,7 @@ export async function startChild(
 ): Promise<RunningChild> {
   const startedMs = performance.now();
   const child = spawn(process.execPath, [...execArgv, script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  noteRunning(child);
   const ended = once(child, 'exit');
   const lines = createInterface({ input: child.stdout });
   const firstLine = await Promise.race([
@@ -56,6 +69,7 @@ export async function startChild(
 /** Runs a child to its end and parses the last line it printed as JSON. */
 export async function runChild<Result>(script: string, args: readonly string[]): Promise<Result> {
   const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  noteRunning(child);
   let output = '';
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
