@@ -2,7 +2,7 @@
  * One partition that this node follows, as its fetcher sees it: what is asked of the leader, and what is done with the
  * answer.
  *
- *     fetching --diverging, out of range--> cutting --done--> fetching
+ *     fetching --diverging, out of range, gaps not marked--> cutting --done--> fetching
  *        \--refused, bad batches--> pausing, longer with each failure --> fetching
  *
  * An answer counts only while the partition still follows the same leader in the same epoch, and its log ends where the
@@ -108,6 +108,10 @@ export class FollowedReplica {
       this.#requireAnswer(reply);
       if (reply.diverging !== null) {
         this.#cut(this.#cutAt(reply.diverging));
+        return 0;
+      }
+      if (batches.length > 0 && log.needsGapMark) {
+        this.#cut(log.markGaps());
         return 0;
       }
       if (this.#startsInside(batches)) return 0;

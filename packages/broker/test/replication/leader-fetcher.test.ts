@@ -18,7 +18,7 @@ type Reply = { body: ReplicaFetchResponse; payload: Uint8Array; release: () => v
 type ReplyEntry = ReplicaFetchResponse['partitions'][number];
 
 /** A follower of node 1 whose leader is the test: requests are collected, the test answers them. */
-async function fixture(partitions = 1) {
+async function fixture(partitions = 1, config = defaultLogConfig) {
   const simulation = new Simulation({ seed: 1 });
   const environment = simulation.environment('node-2');
   const { clock, logger, random } = environment;
@@ -63,9 +63,7 @@ async function fixture(partitions = 1) {
   const followed: Partition[] = [];
   for (let index = 0; index < partitions; index++) {
     const topicId = 'AAAAAAAAAAAAAAAAAAAAAA';
-    const log = await simulation.complete(
-      directory.createLog({ topic: 'orders', partition: index, topicId, config: defaultLogConfig }),
-    );
+    const log = await simulation.complete(directory.createLog({ topic: 'orders', partition: index, topicId, config }));
     const durability = parseSettings(topicSettings, {}).durability;
     const partition = new Partition({
       host,
@@ -287,6 +285,43 @@ describe('that the logs part below what this one calls committed', () => {
     });
     expect(pastTheLog).toEqual([]);
     expect(partition.highWatermark).toBe(1);
+  });
+});
+
+describe('offsets that compaction took from the leader', () => {
+  const compacted = { ...defaultLogConfig, cleanup: 'compact' } as const;
+
+  test('are no damage, and nothing behind them is cut off, when it starts after a power cut and knows no topic yet', async () => {
+    const { requests, partition, simulation, until } = await fixture(1, compacted);
+    const fetches = () => requests.filter(({ request }) => request.maxBytes > 0);
+    const batches = Buffer.concat([batch('a', 0), batch('e', 4)]);
+    for (let answered = 0; partition.log.syncedEndOffset < 5; answered++) {
+      await until(() => fetches().length > answered);
+      answer(fetches()[answered]!, batches);
+      await simulation.runFor(50);
+    }
+    simulation.crash('node-2', 'lost');
+    const directory = await simulation.complete(
+      LogDirectory.open(simulation.restart('node-2'), { path: 'data', nodeId: 2, lowSpaceBytes: 0 }),
+    );
+    const log = directory.log('orders', 0);
+    expect(log?.offlineReason).toBeUndefined();
+    expect(log?.endOffset).toBe(5);
+  });
+
+  test('are not left out here before that can be told on the disk', async () => {
+    const { requests, partition, simulation, until, recorded } = await fixture(1, compacted);
+    simulation.disk('node-2').failNext({ operation: 'write', path: /cleaner-offset-checkpoint/, code: 'ENOSPC' });
+    const ends: number[] = [];
+    for (let answered = 0; answered < 3; answered++) {
+      await until(() => requests.length > answered);
+      answer(requests[answered]!, batch('e', 4));
+      await until(() => requests.length > answered + 1);
+      ends.push(partition.log.endOffset);
+    }
+    expect(ends).toEqual([0, 0, 5]);
+    expect(recorded.value('millrace_replica_fetch_failures_total', { leader: '1' })).toBe(1);
+    expect(partition.isOffline).toBe(false);
   });
 });
 

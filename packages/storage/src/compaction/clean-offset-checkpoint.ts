@@ -1,7 +1,8 @@
 /**
  * `cleaner-offset-checkpoint` in a partition's directory: up to where the log has been compacted, in Kafka's checkpoint
- * layout with one line `0 <offset>`. A hint: lost or too low, more is compacted again; the reader keeps it below the
- * log's end, past which it would leave records out.
+ * layout with one line `0 <offset>`. The number is a hint: too low, more is compacted again; the reader keeps it below
+ * the log's end, past which it would leave records out. That it is not 0 says that offsets may be missing, whether they
+ * were taken out here or by the leader that the log is copied from.
  */
 import type { FileSystem } from '@millrace/base';
 import { readSmallFile, writeFileAtomically } from '../atomic-file.js';

@@ -79,8 +79,18 @@ export class LogCompactor {
 
   /** Records from `endOffset` on are about to be cut off, and others will take their place. Durable when resolved. */
   async truncate(endOffset: number): Promise<void> {
-    if (endOffset >= this.#cleanOffset) return;
-    await this.#setCleanOffset(Math.max(1, endOffset));
+    const offset = Math.max(1, endOffset);
+    // Nothing is written for a log that is only marked: it must open on a full disk.
+    if (offset < this.#cleanOffset) await this.#setCleanOffset(offset);
+  }
+
+  /**
+   * Offsets are about to be missing. Who opens the log takes gaps for damage unless the file says that it was compacted:
+   * the topic's config is not known by then. Up to 1 is true of any log, for one record has no other before it. Durable
+   * when resolved.
+   */
+  async markGaps(): Promise<void> {
+    if (this.#cleanOffset === 0) await this.#setCleanOffset(1);
   }
 
   /** Ends a run, without harm, at the next batch, or after the swap that is under way; there will be no other. */
@@ -112,9 +122,8 @@ export class LogCompactor {
       maxDecompressedBytes,
       lastOffsetOf: (producerId) => host.lastOffsetOf(producerId),
     });
-    // Before the first offset goes: who opens the log takes gaps for damage unless this file says there may be some.
-    // Up to 1 is true of any log, for one record has no other before it.
-    if (this.#cleanOffset === 0) await this.#setCleanOffset(1);
+    // Before the first offset goes.
+    await this.markGaps();
     const known = segments.filter((segment) => segment.baseOffset < mapEndOffset);
     let bytesBefore = 0;
     let bytesAfter = 0;

@@ -16,7 +16,7 @@ export interface AppendPlace {
   readonly endOffset: number;
   /** Of the log so far. */
   readonly latestEpoch: number;
-  /** Whether a replica's batches may skip offsets, for compaction took them. */
+  /** Whether a replica's batches may skip offsets, for compaction took them: only where that is marked. */
   readonly allowsGaps: boolean;
   readonly config: LogConfig;
   readonly nowMs: number;

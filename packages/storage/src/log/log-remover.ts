@@ -146,6 +146,13 @@ export class LogRemover {
     });
   }
 
+  markGaps(): Promise<void> {
+    return this.alone(async () => {
+      await this.#compactor.markGaps();
+      this.#state.areGapsMarked = true;
+    });
+  }
+
   /** Work on the end of the log. When it fails half way, only opening the log again can tell what is left. */
   #cut(work: () => Promise<void>): Promise<void> {
     return this.alone(() => {

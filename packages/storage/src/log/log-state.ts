@@ -62,7 +62,9 @@ export class LogState implements ReadableLog {
   /** Called once, when the log goes offline. */
   onOffline: (reason: MillraceError) => void = () => undefined;
   #config: LogConfig;
-  #allowsGaps: boolean;
+  /** Whether it is durable that offsets may be missing here: none is left out before. */
+  areGapsMarked: boolean;
+  #wasCompacted = false;
   #offlineReason: MillraceError | undefined;
 
   constructor(environment: StorageEnvironment, options: PartitionLogOptions) {
@@ -89,7 +91,7 @@ export class LogState implements ReadableLog {
     this.syncedEndOffset = startOffset;
     this.recoveryPoint = Math.min(options.recoveryPoint, startOffset);
     this.#config = config;
-    this.#allowsGaps = readCleanOffset(files, directory) > 0;
+    this.areGapsMarked = readCleanOffset(files, directory) > 0;
     this.setConfig(config);
   }
 
@@ -102,12 +104,12 @@ export class LogState implements ReadableLog {
     this.producers.setExpirationMs(config.producerIdExpirationMs);
     if (!isCompacted(config)) return;
     // What compaction took stays taken when the topic is no longer compacted.
-    this.#allowsGaps = true;
+    this.#wasCompacted = true;
     prepareToRequireKeys(this.environment.logger);
   }
 
   get allowsGaps(): boolean {
-    return this.#allowsGaps;
+    return this.#wasCompacted || this.areGapsMarked;
   }
 
   get active(): Segment {

@@ -44,7 +44,7 @@ export class LogWriter {
       origin,
       endOffset: state.endOffset,
       latestEpoch: state.epochs.latestEpoch,
-      allowsGaps: state.allowsGaps,
+      allowsGaps: state.areGapsMarked,
       config: state.config,
       nowMs,
       producers: state.producers,

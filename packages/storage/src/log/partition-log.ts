@@ -25,7 +25,7 @@ import { MillraceError } from '@millrace/base';
 import type { CompactionResult } from '../compaction/log-compactor.js';
 import type { EpochEnd, EpochEntry } from '../epoch/leader-epoch-history.js';
 import type { FilePool } from '../file-pool.js';
-import type { LogConfig } from '../log-config.js';
+import { isCompacted, type LogConfig } from '../log-config.js';
 import type { AbortedTransaction } from '../producer-state/partition-transactions.js';
 import type { AppendOrigin } from '../producer-state/producer-batch.js';
 import type { ProducerDescription } from '../producer-state/producer-state.js';
@@ -220,6 +220,20 @@ export class PartitionLog {
 
   setConfig(config: LogConfig): void {
     this.#state.setConfig(config);
+  }
+
+  /**
+   * Whether `markGaps` is due before batches of a leader are appended: the topic is compacted, so they may skip offsets,
+   * and nothing in the directory says so yet.
+   */
+  get needsGapMark(): boolean {
+    const { config, areGapsMarked } = this.#state;
+    return isCompacted(config) && !areGapsMarked;
+  }
+
+  /** From now on a replica's batches may skip offsets. Durable when resolved. */
+  markGaps(): Promise<void> {
+    return this.#remover.markGaps();
   }
 
   /**

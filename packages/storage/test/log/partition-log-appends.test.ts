@@ -155,6 +155,8 @@ describe('a replica', () => {
   test('of a compacted log takes gaps, and begins a segment where offsets get too far from the first', async () => {
     const partition = await TestPartition.open(new SimulatedDisk(), { config: { cleanup: 'compact' } });
     const { log } = partition;
+    expect(() => log.append(replicated(['unmarked'], 3, 0), replica)).toThrow('but 0 is next');
+    await log.markGaps();
     const far = 2 ** 31 + 10;
     for (const offset of [3, 7, far, far + 5]) log.append(replicated([`at ${offset}`], offset, 0), replica);
     expect(log.segmentCount).toBe(2);
@@ -169,7 +171,19 @@ describe('a replica', () => {
     };
     await check(partition);
     await log.sync();
-    await check(await TestPartition.open(partition.disk.crash('lost'), { config: { cleanup: 'compact' } }));
+    // Whoever opens it does not know the topic's config yet.
+    await check(await TestPartition.open(partition.disk.crash('lost')));
+  });
+
+  test('of a compacted log may skip the first offsets after it was opened, still empty, on a full disk', async () => {
+    const { log, disk } = await TestPartition.open(new SimulatedDisk());
+    await log.markGaps();
+    const restarted = disk.crash('lost');
+    restarted.failNext({ operation: 'write', path: /cleaner-offset-checkpoint/, code: 'ENOSPC' });
+    const opened = await TestPartition.open(restarted);
+    expect(opened.log.offlineReason).toBeUndefined();
+    opened.log.append(replicated(['a'], 4, 0), replica);
+    expect(opened.log.endOffset).toBe(5);
   });
 });
 
