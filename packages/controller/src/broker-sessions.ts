@@ -8,6 +8,8 @@ interface Session {
   metadataOffset: number;
   /** Set when the broker, which wants to stop, led nothing any more: where, and when that was. */
   drained: { readonly metadataOffset: number; readonly atMs: number } | undefined;
+  /** While the broker is fenced and alive: where the metadata ended when it was first heard so. */
+  returnOffset: number | undefined;
 }
 
 export class BrokerSessions {
@@ -30,7 +32,8 @@ export class BrokerSessions {
 
   touch(nodeId: number, nowMs: number, metadataOffset = -1): void {
     const session = this.#sessions.get(nodeId);
-    if (session === undefined) this.#sessions.set(nodeId, { heardMs: nowMs, metadataOffset, drained: undefined });
+    if (session === undefined)
+      this.#sessions.set(nodeId, { heardMs: nowMs, metadataOffset, drained: undefined, returnOffset: undefined });
     else {
       session.heardMs = nowMs;
       session.metadataOffset = Math.max(session.metadataOffset, metadataOffset);
@@ -45,6 +48,20 @@ export class BrokerSessions {
 
   forget(nodeId: number): void {
     this.#sessions.delete(nodeId);
+  }
+
+  /**
+   * Whether a fenced broker that is heard may be active again: when it has acted on what the metadata held when it was
+   * first heard, its own fencing and the loss of its leaderships among it. One that was asleep would else be told that all
+   * is well, and go on as the leader of what others lead by now.
+   */
+  mayReturn(nodeId: number, now: { readonly metadataOffset: number }): boolean {
+    const session = this.#sessions.get(nodeId);
+    if (session === undefined) return false;
+    session.returnOffset ??= now.metadataOffset;
+    if (session.metadataOffset < session.returnOffset) return false;
+    session.returnOffset = undefined;
+    return true;
   }
 
   /** Whether the broker may be alive: heard within the timeout, which runs from this controller's own start at the earliest. */

@@ -253,7 +253,14 @@ export class Controller {
     if (this.image.brokers.get(nodeId)?.brokerEpoch === brokerEpoch) {
       sessions.touch(nodeId, this.#nowMs, metadataOffset);
     }
-    const reply = await this.#submit({ kind: 'broker-heartbeat', request });
+    const isHeldBack =
+      this.image.brokers.get(nodeId)?.state === 'fenced' &&
+      !sessions.mayReturn(nodeId, { metadataOffset: this.metadataOffset });
+    const command = {
+      kind: 'broker-heartbeat',
+      request: isHeldBack ? { ...request, metadataOffset: -1 } : request,
+    } as const;
+    const reply = await this.#submit(command);
     // A controller that was paused, or cut off, may have been replaced, and does not know yet. Its word would make the
     // broker sure of offices that are others' by now: only one that a majority follows may give it.
     await this.#read();

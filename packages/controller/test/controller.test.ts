@@ -50,8 +50,12 @@ async function startBroker(controller: Controller, nodeId: number, incarnationId
   return brokerEpoch;
 }
 
-function beat(controller: Controller, nodeId: number, brokerEpoch: number) {
-  const { metadataOffset } = controller;
+function beat(
+  controller: Controller,
+  nodeId: number,
+  brokerEpoch: number,
+  metadataOffset: number = controller.metadataOffset,
+) {
   return controller.heartbeat({ nodeId, brokerEpoch, metadataOffset, wantFence: false, wantShutdown: false });
 }
 
@@ -262,6 +266,25 @@ describe('brokers', () => {
     expect(states()).toEqual(['1 active', '2 fenced']);
     await beat(controller, 2, brokerEpoch);
     expect(states()).toEqual(['1 active', '2 active']);
+  });
+
+  test('that were fenced come back when they have acted on what was decided meanwhile, and not before', async () => {
+    const controller = await setup.openServing({ raw: { 'broker.session.timeout.ms': '1000' } });
+    const brokerEpoch = await startBroker(controller, 2);
+    const before = controller.metadataOffset;
+    setup.clock.advance(2000);
+    await settle();
+    expect(controller.image.brokers.get(2)?.state).toBe('fenced');
+    const fenced = controller.metadataOffset;
+    expect(fenced).toBeGreaterThan(before);
+    // It slept, and would go on as the leader that it was when it fell asleep.
+    for (const offset of [before, fenced - 1]) {
+      expect(await beat(controller, 2, brokerEpoch, offset)).toMatchObject({ isCaughtUp: false, isFenced: true });
+    }
+    // What is decided after it was heard is for an active broker to follow.
+    await controller.createTopics(creation('later'));
+    expect(await beat(controller, 2, brokerEpoch, fenced)).toMatchObject({ isCaughtUp: true, isFenced: false });
+    expect(controller.image.brokers.get(2)?.state).toBe('active');
   });
 
   test('get a full session timeout from a controller that has just started', async () => {
