@@ -1,4 +1,5 @@
 import { MillraceError } from '@millrace/base';
+import type { RetryLimit } from '@millrace/client';
 import { describe, expect, test } from 'vitest';
 import type { ProducerIdentity } from '../src/partition-window.js';
 import { TransactionManager, type TransactionRecords } from '../src/transaction/transaction-manager.js';
@@ -6,7 +7,10 @@ import type { TransactionRequests } from '../src/transaction/transaction-request
 
 /** What a coordinator answers to EndTxn, in turn. `unknown` says that an attempt before it went unanswered. */
 type Answer =
-  'ok' | 'unknown, then ok' | { readonly code: string; readonly retriable?: boolean; readonly unknown?: boolean };
+  | 'ok'
+  | 'unknown, then ok'
+  | 'never'
+  | { readonly code: string; readonly retriable?: boolean; readonly unknown?: boolean };
 
 class Script implements TransactionRecords {
   readonly ends: { readonly epoch: number; readonly committed: boolean }[] = [];
@@ -18,9 +22,15 @@ class Script implements TransactionRecords {
 
   readonly requests = {
     initialize: () => Promise.resolve({ producerId: 1, producerEpoch: 0 }),
-    end: (identity: ProducerIdentity, committed: boolean, _limit: unknown, onUnknown: () => void) => {
+    end: (identity: ProducerIdentity, committed: boolean, { signal }: RetryLimit, onUnknown: () => void) => {
       this.ends.push({ epoch: identity.producerEpoch, committed });
+      if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
       const answer = this.answers.shift() ?? 'ok';
+      if (answer === 'never') {
+        return new Promise((_, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason as Error));
+        });
+      }
       if (answer === 'unknown, then ok' || (typeof answer === 'object' && answer.unknown === true)) onUnknown();
       if (typeof answer === 'object') {
         const { code, retriable = false } = answer;
@@ -65,6 +75,12 @@ class Script implements TransactionRecords {
 }
 
 const late: Answer = { code: 'REQUEST_TIMED_OUT', retriable: true, unknown: true };
+const closed = new MillraceError('PRODUCER_CLOSED', 'The producer was closed.');
+const unknownForEver: object = {
+  code: 'PRODUCER_CLOSED',
+  retriable: false,
+  message: expect.stringContaining('may or may not be committed') as string,
+};
 const group = { group: 'g', memberId: '', memberEpoch: -1, instanceId: null };
 
 describe('the end of a transaction', () => {
@@ -201,6 +217,47 @@ describe('closing', () => {
       { epoch: 0, committed: true },
       { epoch: 0, committed: true },
     ]);
+  });
+
+  test('tells the commit that is asked for again what it found out', async () => {
+    const script = new Script();
+    script.answers.push(late);
+    const manager = script.manager();
+    const number = await manager.begin();
+    await expect(manager.commit(number)).rejects.toMatchObject({ code: 'REQUEST_TIMED_OUT' });
+    await manager.close(10);
+    manager.giveUp(closed);
+    expect(manager.isUndecided(number)).toBe(false);
+    await manager.commit(number);
+    expect(script.ends.length).toBe(2);
+  });
+
+  test('ends the asking: a commit that nobody has answered by then stays unknown, and says so', async () => {
+    const script = new Script();
+    script.answers.push(late, late);
+    const manager = script.manager();
+    const number = await manager.begin();
+    await expect(manager.commit(number)).rejects.toMatchObject({ code: 'REQUEST_TIMED_OUT' });
+    await expect(manager.close(10)).rejects.toMatchObject({ code: 'REQUEST_TIMED_OUT' });
+    await expect(manager.commit(number)).rejects.toMatchObject(unknownForEver);
+    expect(manager.isUndecided(number)).toBe(false);
+    manager.giveUp(closed);
+    await expect(manager.commit(number)).rejects.toMatchObject(unknownForEver);
+    expect(manager.isUndecided(number)).toBe(false);
+  });
+
+  test('ends a commit that is still waiting for its answer, and says that its outcome is unknown', async () => {
+    const script = new Script();
+    script.answers.push('never');
+    const manager = script.manager();
+    const number = await manager.begin();
+    const committed = expect(manager.commit(number)).rejects.toMatchObject(unknownForEver);
+    while (script.ends.length === 0) await Promise.resolve();
+    manager.giveUp(closed);
+    expect(manager.isUndecided(number)).toBe(false);
+    await committed;
+    await expect(manager.commit(number)).rejects.toMatchObject(unknownForEver);
+    await expect(manager.abort(number)).rejects.toMatchObject(unknownForEver);
   });
 });
 

@@ -17,6 +17,16 @@ export function fencedUnknown(transactionalId: string, cause: unknown): Millrace
   );
 }
 
+/** As `fencedUnknown`: here nobody is left who could ask. */
+export function closedUnknown(cause: unknown): MillraceError {
+  return new MillraceError(
+    'PRODUCER_CLOSED',
+    'The producer was closed before the coordinator had answered whether the transaction is committed: it may or may not ' +
+      'be committed. Read what was written to find out.',
+    { cause },
+  );
+}
+
 export function unusable(transactionalId: string, cause: unknown): MillraceError {
   return new MillraceError(
     errorCode(cause),

@@ -4,7 +4,7 @@
  *     new ──initialize──▶ ready ──begin──▶ open ──commit, abort──▶ ending ──answered──▶ ready
  *                                                        │ not answered in time: the same end is asked for again, by
  *                                                        │ commit(), or by abort() and the next begin
- *     any ──another producer has the id, or the id is gone──▶ unusable, for ever
+ *     any ──another producer has the id, the id is gone, or it was closed──▶ unusable, for ever
  *
  * Every end brings a higher epoch. What is still on its way of the transaction carries the old one, and is refused; so
  * the next may begin at once. An end that was not answered is never followed by anything but itself: whoever went on would
@@ -18,6 +18,7 @@ import {
   abortedForFailure,
   abortUnfinished,
   canOnlyBeAborted,
+  closedUnknown,
   commitUnknown,
   fenced,
   fencedUnknown,
@@ -74,6 +75,8 @@ export class TransactionManager {
   #number = 0;
   /** Whether the last transaction was aborted, when it has ended. */
   #wasAborted = false;
+  /** `close` has found out that the last transaction is committed: its `commit()` may still ask. */
+  #isFoundCommitted = false;
 
   constructor(options: TransactionManagerOptions) {
     this.#options = options;
@@ -93,7 +96,7 @@ export class TransactionManager {
   }
 
   isUndecided(number: number): boolean {
-    return number === this.#number && this.#end?.committed === true;
+    return number === this.#number && this.#end?.committed === true && this.#unusable === undefined;
   }
 
   /** Throws where nothing can be added to the transaction. */
@@ -136,6 +139,7 @@ export class TransactionManager {
   /** Resolves when it is committed. Rejects with what aborted it, or `REQUEST_TIMED_OUT` when that is not known. */
   commit(number: number): Promise<void> {
     return this.#inTurn(async () => {
+      if (number === this.#number && this.#isFoundCommitted) return;
       this.#requireMine(number, 'commit');
       const { records } = this.#options;
       const end = this.#end;
@@ -176,7 +180,11 @@ export class TransactionManager {
     const step = this.#inTurn(async () => {
       if (this.#unusable !== undefined) return;
       if (this.#isOpen) await this.#abort(userAbort(), timeoutMs);
-      else if (this.#end !== undefined) await this.#finish(this.#end, this.#limit(timeoutMs));
+      else if (this.#end !== undefined) {
+        const { committed } = this.#end;
+        await this.#finish(this.#end, this.#limit(timeoutMs));
+        this.#isFoundCommitted = committed;
+      }
     });
     try {
       await step;
@@ -185,9 +193,9 @@ export class TransactionManager {
     }
   }
 
-  /** What waits for an answer waits no longer. */
+  /** What waits for an answer waits no longer. A commit without one cannot be asked for again: that would never end. */
   giveUp(error: MillraceError): void {
-    this.#unusable ??= error;
+    this.#unusable ??= this.#end?.committed === true ? closedUnknown(error) : error;
     this.#closing.abort(error);
   }
 
@@ -244,6 +252,7 @@ export class TransactionManager {
       this.#identity = await requests.end(this.#identity as ProducerIdentity, end.committed, limit, onUnknown);
       this.#end = undefined;
     } catch (error) {
+      if (this.#closing.signal.aborted && end.committed) throw this.#fail(this.#unusable ?? closedUnknown(error));
       if (!isFinal(error) || this.#closing.signal.aborted)
         throw end.committed ? commitUnknown(error) : abortUnfinished(error);
       if (!end.committed || !abortedCodes.has(errorCode(error))) throw this.#fail(this.#finalError(end, error));

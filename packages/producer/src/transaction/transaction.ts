@@ -40,7 +40,10 @@ export class Transaction<Key = Bytes, Value = Bytes> {
     return this.isOpen ? this.#manager.failure : undefined;
   }
 
-  /** A commit was not answered: whether it is committed is not known. `commit()` again finds out. */
+  /**
+   * A commit was not answered: whether it is committed is not known. `commit()` again finds out. False once nobody can: the
+   * producer is closed, or shut out.
+   */
   get isUndecided(): boolean {
     return this.#manager.isUndecided(this.#number);
   }

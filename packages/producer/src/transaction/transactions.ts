@@ -22,7 +22,6 @@ export interface TransactionsOptions<Key, Value> {
 export class Transactions<Key, Value> {
   readonly #options: TransactionsOptions<Key, Value>;
   readonly #manager: TransactionManager;
-  #isClosed = false;
 
   constructor(options: TransactionsOptions<Key, Value>) {
     this.#options = options;
@@ -66,7 +65,6 @@ export class Transactions<Key, Value> {
 
   /** Never rejects: what cannot be aborted now the coordinator aborts in time. */
   async close(timeoutMs: number): Promise<void> {
-    this.#isClosed = true;
     try {
       await this.#manager.close(timeoutMs);
     } catch (error) {
@@ -83,7 +81,7 @@ export class Transactions<Key, Value> {
     try {
       await tx.commit();
     } catch (error) {
-      if (!tx.isUndecided || this.#isClosed) throw error;
+      if (!tx.isUndecided) throw error;
       this.#warn('a commit was not answered; it is asked for again', { error: errorMessage(error) });
     }
   }
