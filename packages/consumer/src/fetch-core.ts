@@ -74,7 +74,7 @@ export type LeaderLookup = (topic: string, partition: number) => number;
 export type TopicIdLookup = (topic: string) => string | undefined;
 
 /** More would only divide the work into smaller requests. */
-const maxFetchesPerNode = 3;
+export const maxFetchesPerNode = 3;
 /** Even a small prefetch bound lets a request bring something. */
 const minRequestBytes = 16 * 1024;
 

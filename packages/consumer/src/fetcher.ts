@@ -16,7 +16,7 @@ import { errorFromWire, fetchApi, listOffsetsApi, protocolError } from '@millrac
 import { loadCompression, type Compression } from '@millrace/record';
 import { compressionsIn } from './chunk.js';
 import type { ConsumerSettings } from './consumer-options.js';
-import type { FetchCore, FetchPlan, LocatePlan } from './fetch-core.js';
+import { maxFetchesPerNode, type FetchCore, type FetchPlan, type LocatePlan } from './fetch-core.js';
 import { ReplyMemory } from './reply-memory.js';
 
 export interface FetcherOptions {
@@ -124,12 +124,22 @@ export class Fetcher {
     }
   }
 
+  /**
+   * A node may be set to take one request of a connection after the other (`connection.max.requests`). Then each waits
+   * until the long polls before it have ended: they are no reason to take the node for dead, which would cost their
+   * answers too, and again with the next connection.
+   */
+  get #patienceMs(): number {
+    const { requestTimeoutMs, maxWaitMs } = this.#options.settings;
+    return requestTimeoutMs + maxFetchesPerNode * maxWaitMs;
+  }
+
   async #fetch(plan: FetchPlan): Promise<void> {
     const { client, settings, core } = this.#options;
     const { clock } = client.environment;
     try {
       const reply = await client.call({ node: plan.node }, fetchApi, this.#fetchRequest(plan), [], {
-        timeoutMs: settings.requestTimeoutMs + settings.maxWaitMs,
+        timeoutMs: this.#patienceMs,
         signal: this.#closing.signal,
       });
       const { body, payload } = reply;
@@ -200,7 +210,7 @@ export class Fetcher {
         })),
       };
       const { body } = await client.call({ node: plan.node }, listOffsetsApi, request, [], {
-        timeoutMs: settings.requestTimeoutMs,
+        timeoutMs: this.#patienceMs,
         signal: this.#closing.signal,
       });
       if (body.partitions.length !== plan.entries.length) throw wrongAnswer(plan.node, 'ListOffsets');
