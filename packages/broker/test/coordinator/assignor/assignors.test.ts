@@ -71,6 +71,16 @@ const topics = fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLeng
 const presence = fc.array(fc.array(fc.boolean(), { minLength: 9, maxLength: 9 }), { minLength: 1, maxLength: 8 });
 const subscriptions = fc.array(fc.uniqueArray(fc.nat(3), { maxLength: 4 }), { minLength: 1, maxLength: 6 });
 
+/** What the uniform assignor gives: everything, in equal shares, with the fewest moves. */
+function assignedEvenly(input: AssignorInput, before: GroupAssignment): GroupAssignment {
+  const after = uniformAssignor.assign(input);
+  expectComplete(input, after);
+  const loads = [...after.values()].map(({ size }) => size);
+  expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(1);
+  expect(moves(before, after)).toBe(fewestMoves(input, before));
+  return after;
+}
+
 describe('uniform', () => {
   test('property: equal subscriptions give complete and even assignments with the fewest moves possible', () => {
     fc.assert(
@@ -81,12 +91,7 @@ describe('uniform', () => {
           const all = sizes.map((_, index) => index);
           const input = inputOf({ topics: sizes, members: present.map((is) => (is ? all : undefined)) }, before);
           if (input.members.length === 0) continue;
-          const after = uniformAssignor.assign(input);
-          expectComplete(input, after);
-          const loads = [...after.values()].map(({ size }) => size);
-          expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(1);
-          expect(moves(before, after)).toBe(fewestMoves(input, before));
-          before = after;
+          before = assignedEvenly(input, before);
         }
       }),
       { numRuns: 2000 },
@@ -163,12 +168,7 @@ describe('uniform', () => {
             members: plain.members.map((member) => ({ ...member, rackId: rackOf(member, memberRacks) })),
             topics: plain.topics.map((topic) => ({ ...topic, racksOf })),
           };
-          const after = uniformAssignor.assign(input);
-          expectComplete(input, after);
-          const loads = [...after.values()].map(({ size }) => size);
-          expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(1);
-          expect(moves(before, after)).toBe(fewestMoves(input, before));
-          before = after;
+          before = assignedEvenly(input, before);
         }
       }),
       { numRuns: 1000 },
